@@ -1,0 +1,114 @@
+"""Refusals: bad input is named on the host, before anything is compiled.
+
+Each function returns its argument when it is good and raises `TypeError` or `ValueError` when it is not. Messages say
+what was wanted, what came, and what to do. Under `jax.jit` only shapes and dtypes are known, so checks of *values* are
+skipped there; the functions at the edges (`fit`, `log_evidence`, the command line) check before they trace.
+"""
+
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def is_traced(x) -> bool:
+    """Whether the values of `x` are unknown because JAX is tracing."""
+    return isinstance(x, jax.core.Tracer)
+
+
+def floating(x, name: str) -> jax.Array | np.ndarray:
+    """An array of floats; integers are refused because 0..255 pixels would pass unnoticed as [0, 1]."""
+    if not isinstance(x, jax.Array | np.ndarray):
+        raise TypeError(
+            f"{name} must be a JAX or NumPy array of floats, got {type(x).__name__}; convert it with jnp.asarray"
+        )
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise TypeError(f"{name} must be floating point, got dtype {x.dtype}; convert it with .astype(jnp.float32)")
+    return x
+
+
+def finite(x, name: str):
+    """No NaN and no infinity, where the values are known."""
+    if not is_traced(x):
+        bad = ~jnp.isfinite(x)
+        if bad.any():
+            raise ValueError(
+                f"{name} must be finite, got {int(bad.sum())} NaN or infinite of {x.size} values; clean the data first"
+            )
+    return x
+
+
+def last_axis(x, size: int, name: str, meaning: str):
+    """The last axis of `x` has `size` entries, each a `meaning` (a pixel, a latent dimension)."""
+    if x.ndim == 0 or x.shape[-1] != size:
+        raise ValueError(
+            f"{name} must have shape (*batch, {size}), one entry a {meaning}, got {x.shape}; "
+            f"reshape it to end in {size}, or build the model for this size"
+        )
+    return x
+
+
+def batch_of(x, size: int, name: str, meaning: str):
+    """A float matrix (batch, size) with at least one row and finite values."""
+    floating(x, name)
+    if x.ndim != 2 or x.shape[0] == 0:
+        raise ValueError(
+            f"{name} must have shape (batch, {size}) with batch at least 1, got {x.shape}; "
+            f"use x.reshape(-1, {size}), or x[None] for a single one"
+        )
+    return finite(last_axis(x, size, name, meaning), name)
+
+
+def unit_interval(x, name: str):
+    """Pixels in [0, 1], where the values are known."""
+    if not is_traced(x):
+        low, high = float(jnp.min(x)), float(jnp.max(x))
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(
+                f"{name} must hold pixels in [0, 1], got values from {low:g} to {high:g}; divide 8-bit images by 255"
+            )
+    return x
+
+
+def same_shape(a, b, name_a: str, name_b: str) -> None:
+    """Two arrays of one shape."""
+    if a.shape != b.shape:
+        raise ValueError(f"{name_a} and {name_b} must have the same shape, got {a.shape} and {b.shape}")
+
+
+def key(k, name: str = "key") -> jax.Array:
+    """One typed JAX random key, as made by `jax.random.key(seed)`."""
+    if not (isinstance(k, jax.Array) and jnp.issubdtype(k.dtype, jax.dtypes.prng_key)):
+        raise TypeError(f"{name} must be a typed random key, got {type(k).__name__}; make one with jax.random.key(0)")
+    if k.shape != ():
+        raise ValueError(f"{name} must be a single key, got an array of keys of shape {k.shape}; index or fold it")
+    return k
+
+
+def positive_int(value, name: str) -> int:
+    """An integer of at least 1 (`True` is not a size)."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer of at least 1, got {value!r} ({type(value).__name__})")
+    if value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value}")
+    return int(value)
+
+
+def number(value, name: str, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:
+    """A finite real number in [low, high], or in (low, high] with `open_low`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+    below = value <= low if open_low else value < low
+    if not np.isfinite(value) or below or value > high:
+        interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
+        raise ValueError(f"{name} must be a finite number in {interval}, got {value}")
+    return float(value)
+
+
+def one_of(value, options: Iterable[str], name: str) -> str:
+    """A name from a list of names."""
+    options = list(options)
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
