@@ -1,0 +1,219 @@
+"""The networks: an encoder that yields q(z|x), a decoder that yields p(x|z), and the two models made of them.
+
+    x (batch, pixel) -> Encoder -> q(z|x) (batch, latent) -> sample z (batch, latent) -> Decoder -> p(x|z) (batch, pixel)
+
+Each model knows the arguments it was built with (`model.config`), so that it can be saved and rebuilt.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from vaelib import checks
+from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
+
+LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
+ACTIVATIONS: dict[str, Callable] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
+
+
+class MLP(nnx.Module):
+    """Linear layers of the given widths, each followed by the activation."""
+
+    def __init__(self, inputs: int, hidden: Sequence[int], activation: str, *, rngs: nnx.Rngs):
+        """Map `inputs` numbers through len(hidden) layers."""
+        widths = [inputs, *hidden]
+        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in zip(widths, hidden, strict=False)])
+        self.activation = ACTIVATIONS[activation]
+
+    def __call__(self, h: Float[Array, "*batch inputs"]) -> Float[Array, "*batch width"]:
+        """The last layer's activations."""
+        for layer in self.layers:
+            h = self.activation(layer(h))
+        return h
+
+
+class Encoder(nnx.Module):
+    """x -> q(z|x) = N(mu(x), diag sigma²(x)), mean and spread from separate last layers, one pair a latent dimension.
+
+    x has shape (*batch, pixel), mu and log_var have shape (*batch, latent).
+    """
+
+    def __init__(self, *, pixels: int, hidden: Sequence[int], latent: int, activation: str = "relu", rngs: nnx.Rngs):
+        """Build the trunk and the two heads."""
+        self.trunk = MLP(pixels, hidden, activation, rngs=rngs)
+        self.mu = nnx.Linear(hidden[-1], latent, rngs=rngs)
+        self.log_var = nnx.Linear(hidden[-1], latent, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
+        """The posterior's approximation q(z|x)."""
+        h = self.trunk(x)
+        return Gaussian(mu=self.mu(h), log_var=self.log_var(h))
+
+
+class Decoder(nnx.Module):
+    """z -> p(x|z): a deterministic map from a code to the *parameters* of a distribution over images.
+
+    z has shape (*batch, latent), the parameters have shape (*batch, pixel). The last layer yields logits for both kinds
+    of Bernoulli; for the Gaussian their sigmoid is the mean, since pixels lie in [0, 1], and sigma is one number for
+    all pixels, fixed or learned.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent: int,
+        hidden: Sequence[int],
+        pixels: int,
+        likelihood: str = "bernoulli",
+        sigma: float | str = 0.1,
+        activation: str = "relu",
+        rngs: nnx.Rngs,
+    ):
+        """Build the trunk and the output layer."""
+        self.trunk = MLP(latent, hidden, activation, rngs=rngs)
+        self.output = nnx.Linear(hidden[-1], pixels, rngs=rngs)
+        self.likelihood = likelihood
+        if likelihood == "gaussian" and sigma == "learned":
+            self.log_var = nnx.Param(jnp.zeros(()))
+        elif likelihood == "gaussian":
+            self.fixed_log_var = 2 * float(np.log(sigma))
+
+    def __call__(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
+        """The distribution p(x|z) of the image."""
+        logits = self.output(self.trunk(z))
+        if self.likelihood == "bernoulli":
+            return Bernoulli(logits)
+        if self.likelihood == "continuous-bernoulli":
+            return ContinuousBernoulli(logits)
+        log_var = self.log_var[...] if hasattr(self, "log_var") else self.fixed_log_var
+        return Gaussian(mu=jax.nn.sigmoid(logits), log_var=jnp.full(logits.shape, log_var, logits.dtype))
+
+
+class ImageModel(nnx.Module):
+    """What the VAE and the autoencoder share: a checked configuration, a decoder, and checks of their input."""
+
+    def __init__(
+        self,
+        *,
+        latent: int = 20,
+        hidden: Sequence[int] = (500, 500),
+        likelihood: str = "bernoulli",
+        sigma: float | str = 0.1,
+        activation: str = "relu",
+        pixels: int = 784,
+        mean_image: Float[Array, " pixel"] | None = None,
+        rngs: nnx.Rngs,
+    ):
+        """Build the networks.
+
+        Args:
+            latent: dimensions of z.
+            hidden: widths of the encoder's hidden layers; the decoder mirrors them.
+            likelihood: "bernoulli", "continuous-bernoulli" or "gaussian", the family of p(x|z).
+            sigma: standard deviation of a Gaussian p(x|z) in units of x, or "learned" for one trained number.
+            activation: "relu", "tanh", "softplus" or "gelu".
+            pixels: size of an image, 784 for 28 × 28.
+            mean_image: mean of the training images; the output layer starts there instead of at grey, which saves the
+                first epoch from learning it.
+            rngs: the source of the initial weights, `nnx.Rngs(seed)`.
+
+        Raises:
+            TypeError, ValueError: for an argument of the wrong kind or size, named in the message.
+        """
+        hidden = _widths(hidden)
+        checks.positive_int(latent, "latent")
+        checks.positive_int(pixels, "pixels")
+        checks.one_of(likelihood, LIKELIHOODS, "likelihood")
+        checks.one_of(activation, ACTIVATIONS, "activation")
+        if sigma != "learned":
+            checks.number(sigma, "sigma", low=0.0, open_low=True)
+        self.latent, self.pixels, self.hidden = latent, pixels, hidden
+        self.likelihood, self.sigma, self.activation = likelihood, sigma, activation
+        sizes = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
+        self._build_encoder(sizes, rngs)
+        mirrored = sizes | {"hidden": hidden[::-1]}
+        self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
+        if mean_image is not None:
+            self.decoder.output.bias[...] = _logit(checks.last_axis(mean_image, pixels, "mean_image", "pixel"))
+
+    @property
+    def config(self) -> dict:
+        """The arguments that rebuild this model, ready for JSON: {"class": "VAE", "latent": 2, ...}."""
+        names = ("latent", "hidden", "likelihood", "sigma", "activation", "pixels")
+        values = {name: getattr(self, name) for name in names}
+        return {"class": type(self).__name__, **values, "hidden": list(self.hidden)}
+
+    @classmethod
+    def create(cls, *, seed: int = 0, **config):
+        """Build the model inside one compiled program: what `cls(**config, rngs=nnx.Rngs(seed))` builds, sooner.
+
+        Layer by layer, the initialisers compile one small program each; together they are one, and cached on disk where
+        JAX's compilation cache is on. Raises as the constructor does.
+        """
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise TypeError(f"seed must be an integer, got {seed!r} ({type(seed).__name__})")
+        unknown = sorted(set(config) - set(inspect.signature(cls.__init__).parameters) | {"self", "rngs"} & set(config))
+        if unknown:
+            raise TypeError(f"{cls.__name__} has no argument {', '.join(unknown)}; see help(vaelib.{cls.__name__})")
+
+        def build(key):
+            return cls(**config, rngs=nnx.Rngs(key))
+
+        key = jax.random.key(seed)
+        graphdef = nnx.graphdef(nnx.eval_shape(build, key))
+        return nnx.merge(graphdef, jax.jit(lambda key: nnx.state(build(key)))(key))
+
+    def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
+        """p(x|z) for codes z of shape (*batch, latent)."""
+        return self.decoder(checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension"))
+
+    def check_data(self, x) -> Float[Array, "batch pixel"]:
+        """The images (batch, pixel) in [0, 1] this model is made for; anything else is refused with the remedy."""
+        return checks.unit_interval(checks.batch_of(x, self.pixels, "x", "pixel"), "x")
+
+    def _check_pixels(self, x) -> Float[Array, "*batch pixel"]:
+        return checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")
+
+
+class VAE(ImageModel):
+    """The variational autoencoder: the model p(x, z) = p(x|z) N(z; 0, I), and the tool q(z|x) that trains it.
+
+    Source: Kingma & Welling (2013), "Auto-Encoding Variational Bayes" (AEVB).
+    """
+
+    def _build_encoder(self, sizes: dict, rngs: nnx.Rngs) -> None:
+        self.encoder = Encoder(**sizes, rngs=rngs)
+
+    def encode(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
+        """q(z|x) for images x of shape (*batch, pixel)."""
+        return self.encoder(self._check_pixels(x))
+
+
+class Autoencoder(ImageModel):
+    """The VAE without the KL and without the noise: one code z(x) an image, asked for nothing but to decode well."""
+
+    def _build_encoder(self, sizes: dict, rngs: nnx.Rngs) -> None:
+        self.trunk = MLP(sizes["pixels"], sizes["hidden"], sizes["activation"], rngs=rngs)
+        self.code = nnx.Linear(sizes["hidden"][-1], sizes["latent"], rngs=rngs)
+
+    def encode(self, x: Float[Array, "*batch pixel"]) -> Float[Array, "*batch latent"]:
+        """The code z of each image, shape (*batch, latent)."""
+        return self.code(self.trunk(self._check_pixels(x)))
+
+
+def _widths(hidden) -> tuple[int, ...]:
+    """The hidden widths as a tuple of positive integers."""
+    if isinstance(hidden, str | int) or not isinstance(hidden, Sequence) or not hidden:
+        raise TypeError(f"hidden must be a non-empty sequence of widths such as (500, 500), got {hidden!r}")
+    return tuple(checks.positive_int(width, "hidden") for width in hidden)
+
+
+def _logit(mean: Float[Array, " pixel"]) -> Float[Array, " pixel"]:
+    """log(p / (1 - p)), with p kept off 0 and 1: border pixels are black in every image, but may not stay so."""
+    p = jnp.clip(jnp.asarray(mean), 1e-3, 1 - 1e-3)
+    return jnp.log(p) - jnp.log1p(-p)
