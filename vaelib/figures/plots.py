@@ -1,0 +1,224 @@
+"""Pictures of codes, curves and densities: arrays in, Axes out, values in viridis."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Ellipse
+from matplotlib.ticker import MaxNLocator
+
+from vaelib import checks
+from vaelib.figures.style import CLASS_COLORS, GUIDE, INK, Array, axes, finite_array, groups
+
+TERM_NAMES = {"elbo": "ELBO", "recon": "E[log p(x|z)]", "kl": "KL(q‖p)"}
+
+
+def _apart(points: np.ndarray, gap: float) -> np.ndarray:
+    """The points (n, 2), those nearer to each other than `gap` pushed apart."""
+    turn = np.arange(len(points))[:, None]
+    points = points + 1e-6 * gap * np.concatenate([np.cos(turn), np.sin(turn)], axis=1)  # so no two coincide
+    for _ in range(50):
+        between = points[:, None] - points
+        distance = np.linalg.norm(between, axis=-1) + np.where(np.eye(len(points)), np.inf, 0.0)
+        push = np.maximum(gap - distance, 0.0) / distance
+        points = points + 0.5 * (push[..., None] * between).sum(axis=1)
+    return points
+
+
+def latent_scatter(
+    codes: Float[Array, "image 2"],
+    labels: Int[Array, " image"],
+    ax: Axes | None = None,
+    *,
+    circles: Sequence[float] = (),
+    names: tuple[str, str] = ("z₁", "z₂"),
+) -> Axes:
+    """The map of labels: one dot a code, coloured by its digit, with each digit's numeral at the median of its codes.
+
+    `labels` are integers from 0 to 9. `circles` are radii around 0: N(0, I) has 39%, 86% and 99% of its mass within
+    1, 2 and 3. A median, since stray codes draw a mean away; numerals that would cover each other are moved apart.
+    """
+    codes, labels = finite_array(codes, "codes", None, 2), np.asarray(labels)
+    if labels.shape != codes.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels must be {len(codes)} integers, one a code, got {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.min() < 0 or labels.max() > 9:
+        raise ValueError(f"labels must be digits from 0 to 9, got {labels.min()} to {labels.max()}")
+    ax = axes(ax, 5.4, 5.0)
+    ax.scatter(*codes.T, c=np.array(CLASS_COLORS)[labels], s=max(3.0, min(25.0, 2e4 / len(codes))), alpha=0.7, lw=0)
+    for radius in circles:
+        radius = checks.number(radius, "circles", low=0.0, open_low=True)
+        ax.add_patch(Circle((0, 0), radius, fill=False, ls="--", lw=1, ec=INK))
+    digits = np.unique(labels)
+    medians = np.array([np.median(codes[labels == digit], axis=0) for digit in digits])
+    room = 0.28 / (ax.get_position().height * ax.figure.get_size_inches()[1])  # a numeral's share of the axes
+    for digit, (x, y) in zip(digits, _apart(medians, room * np.ptp(codes, axis=0).max()), strict=True):
+        box = {"boxstyle": "circle,pad=0.2", "fc": "white", "ec": CLASS_COLORS[digit], "lw": 2}
+        ax.text(x, y, str(digit), weight="bold", ha="center", va="center", bbox=box)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_xlabel(names[0])
+    ax.set_ylabel(names[1])
+    return ax
+
+
+def gaussian_ellipse(
+    mu: Float[Array, "2"],
+    sigma: Float[Array, "2"] | None = None,
+    ax: Axes | None = None,
+    *,
+    cov: Float[Array, "2 2"] | None = None,
+    radii: Sequence[float] = (1, 2),
+    color: str = INK,
+    label: str | None = None,
+) -> Axes:
+    """N(mu, diag sigma²), or N(mu, cov), on the plane: a dot at its mean and an ellipse at each of `radii` deviations.
+
+    Radii 1 and 2 enclose 39% and 86% of the mass. Give exactly one of `sigma`, the standard deviations, and `cov`.
+    """
+    mu = finite_array(mu, "mu", 2)
+    if (sigma is None) == (cov is None):
+        raise ValueError("give exactly one of sigma (standard deviations) and cov (covariance matrix)")
+    cov = np.diag(finite_array(sigma, "sigma", 2) ** 2) if cov is None else finite_array(cov, "cov", 2, 2)
+    variances, directions = np.linalg.eigh(cov)
+    if variances.min() <= 0 or not np.allclose(cov, cov.T):
+        raise ValueError(f"the Gaussian must have a symmetric covariance with positive variances, got {cov.tolist()}")
+    ax = axes(ax, 4.6, 4.4)
+    angle = np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))
+    ax.plot(*mu, "o", ms=4, color=color, label=label)
+    for radius in radii:
+        radius = checks.number(radius, "radii", low=0.0, open_low=True)
+        minor, major = 2 * radius * np.sqrt(variances)
+        ax.add_patch(Ellipse(mu, major, minor, angle=angle, fill=False, ec=color, lw=1.5))
+    ax.autoscale_view()
+    return ax
+
+
+def label_lines(ax: Axes) -> Axes:
+    """Write each line's label at its right end, in its colour, in place of a legend; call it last.
+
+    Labels that would touch are moved apart vertically. Only lines with a label of their own are named.
+    """
+    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    ax.set_ylim(ax.get_ylim())
+    ends = [ax.transAxes.inverted().transform(line.get_transform().transform(line.get_xydata()[-1])) for line in lines]
+    inches = ax.get_position().height * ax.figure.get_size_inches()[1]
+    step = 14 / 72 / inches
+    heights: list[float] = []
+    for rank, i in enumerate(sorted(range(len(lines)), key=lambda i: ends[i][1])):
+        heights.append(max(ends[i][1], heights[-1] + step) if rank else ends[i][1])
+        ax.annotate(
+            lines[i].get_label(), (1, heights[-1]), xytext=(5, 0), xycoords="axes fraction", textcoords="offset points",
+            color=lines[i].get_color(), va="center", annotation_clip=False,
+        )  # fmt: skip
+    return ax
+
+
+def training_curves(
+    curves: dict[str, Float[Array, " step"]],
+    ax: Axes | None = None,
+    *,
+    held_out: dict[str, Float[Array, " step"]] | None = None,
+    steps: Float[Array, " step"] | None = None,
+    xlabel: str = "epoch",
+    ylabel: str = "nats per image",
+) -> Axes:
+    """The terms of the ELBO during training, in nats per image: solid on the training set, dashed on held-out images.
+
+    `curves` and `held_out` map names to equally long arrays, as `History.train` and `History.held_out` do; `steps` are
+    their positions (1, 2, 3, ... unless given). Each curve is named at its right end.
+    """
+    groups(curves, "curves")
+    size = len(finite_array(next(iter(curves.values())), f"curves[{next(iter(curves))!r}]", None))
+    x = np.arange(1, size + 1) if steps is None else finite_array(steps, "steps", size)
+    unknown = set(groups(held_out, "held_out")) - set(curves) if held_out else ()
+    if unknown:
+        raise ValueError(f"held_out must have names from curves, {list(curves)}, got {sorted(unknown)}")
+    ax = axes(ax)
+    marker = "o" if size == 1 else None
+    for name, values in curves.items():
+        label = TERM_NAMES.get(name, name)
+        (line,) = ax.plot(x, finite_array(values, f"curves[{name!r}]", size), label=label, marker=marker)
+        if held_out and name in held_out:
+            dashed = finite_array(held_out[name], f"held_out[{name!r}]", size)
+            ax.plot(x, dashed, ls="--", color=line.get_color(), marker=marker)
+    ax.margins(x=0.02)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if held_out:
+        styles = [Line2D([], [], color=GUIDE, ls=ls, label=text) for ls, text in (("-", "train"), ("--", "held out"))]
+        ax.legend(handles=styles)
+    return label_lines(ax)
+
+
+def band(
+    x: Float[Array, " point"],
+    low: Float[Array, " point"],
+    mid: Float[Array, " point"],
+    high: Float[Array, " point"],
+    ax: Axes | None = None,
+    *,
+    label: str | None = None,
+    color: str | None = None,
+) -> Axes:
+    """A line with its spread: `mid` over `x`, and the area from `low` to `high`.
+
+    With `draws` of shape (repeats, points): `band(x, *np.quantile(draws, [0.1, 0.5, 0.9], axis=0), label="...")`.
+    """
+    x = finite_array(x, "x", None)
+    low, mid, high = (finite_array(v, name, len(x)) for v, name in ((low, "low"), (mid, "mid"), (high, "high")))
+    if not ((low <= mid).all() and (mid <= high).all()):
+        raise ValueError("low, mid and high must be in this order everywhere; pass quantiles in rising order")
+    ax = axes(ax)
+    (line,) = ax.plot(x, mid, label=label, color=color)
+    ax.fill_between(x, low, high, color=line.get_color(), alpha=0.2, lw=0)
+    return ax
+
+
+def histograms(
+    samples: dict[str, Float[Array, " draw"]],
+    ax: Axes | None = None,
+    *,
+    bins: int = 50,
+    density: Callable | None = None,
+    density_label: str = "density",
+    xlabel: str = "",
+) -> Axes:
+    """Histograms of several samples over the same bins, each of area 1, with a probability density drawn on top.
+
+    `samples` maps names to one-dimensional arrays; `density` takes an array of x and returns p(x).
+    """
+    draws = {
+        name: finite_array(values, f"samples[{name!r}]", None) for name, values in groups(samples, "samples").items()
+    }
+    edges = np.histogram_bin_edges(np.concatenate(list(draws.values())), checks.positive_int(bins, "bins"))
+    ax = axes(ax)
+    for name, values in draws.items():
+        ax.hist(values, edges, density=True, alpha=0.45, label=name)
+    if density is not None:
+        x = np.linspace(edges[0], edges[-1], 400)
+        ax.plot(x, finite_array(density(x), "density(x)", len(x)), color=INK, label=density_label)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("density")
+    ax.legend()
+    return ax
+
+
+def heatmap(
+    x: Float[Array, " column"],
+    y: Float[Array, " row"],
+    values: Float[Array, "row column"],
+    ax: Axes | None = None,
+    *,
+    label: str,
+) -> Axes:
+    """A function of two variables in viridis: `values[i, j]` at (x[j], y[i]), its unit in the colour bar's `label`."""
+    x, y = finite_array(x, "x", None), finite_array(y, "y", None)
+    values = finite_array(values, "values", len(y), len(x))
+    ax = axes(ax, 5.4, 4.4)
+    mesh = ax.pcolormesh(x, y, values, cmap="viridis", shading="nearest")
+    ax.figure.colorbar(mesh, ax=ax, label=label)
+    return ax

@@ -1,0 +1,109 @@
+"""Pictures with words: every figure reaches the page, or the disk, with a description for those who cannot see it."""
+
+import base64
+import html
+import os
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+DPI, SCREEN_DPI = 160, 100  # drawn finer than shown, for screens of high resolution
+SIGNATURE = "vaelib.figures"
+
+
+def _figure(fig: Figure | Axes) -> Figure:
+    if isinstance(fig, Axes):
+        return fig.get_figure(root=True)
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig must be a matplotlib Figure or Axes, got {type(fig).__name__}")
+    return fig
+
+
+def _words(text, name: str, example: str) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"{name} must be a sentence like {example!r}, got {text!r}")
+    return " ".join(text.split())
+
+
+def _png(fig: Figure, alt: str) -> tuple[bytes, int]:
+    """The picture as a small PNG with `alt` inside, and its width on the page.
+
+    256 colours are enough for grey digits and for lines, and take a third of the room. Neither date nor software
+    version is written, so the same figure gives the same bytes.
+    """
+    raw = BytesIO()
+    fig.savefig(raw, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06)
+    image = Image.open(raw).convert("RGB")
+    info = PngInfo()
+    info.add_itxt("Description", alt)
+    info.add_text("Source", SIGNATURE)
+    small = BytesIO()
+    image.quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True, pnginfo=info)
+    return small.getvalue(), round(image.width * SCREEN_DPI / DPI)
+
+
+def _refuse_foreign(path: Path) -> None:
+    try:
+        with Image.open(path) as image:
+            ours = image.info.get("Source") == SIGNATURE
+    except UnidentifiedImageError:
+        ours = False
+    if not ours:
+        raise FileExistsError(f"{path} exists and was not made by vaelib; choose another name, or remove it first")
+
+
+def _write(path: str | os.PathLike, content: bytes) -> Path:
+    path = Path(path)
+    if path.suffix != ".png":
+        raise ValueError(f"path must end in .png, got {str(path)!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}; create {path.parent} first")
+    if path.exists():
+        _refuse_foreign(path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        part.write(content)
+    os.chmod(part.name, 0o644)
+    os.replace(part.name, path)
+    return path
+
+
+def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
+    """Write the figure as a small PNG whose metadata hold the description `alt`; returns the path.
+
+    The file appears whole or not at all, and the same figure gives the same bytes. A file that vaelib has written is
+    replaced; any other is refused with FileExistsError.
+    """
+    content, _ = _png(_figure(fig), _words(alt, "alt", "A curve that rises and levels off."))
+    return _write(path, content)
+
+
+def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLike | None = None) -> None:
+    """Show the figure in a notebook with its caption below, and close it.
+
+    `caption` states the finding in one sentence. `alt` says what the picture shows to those who cannot see it: it is
+    the image's plain text and its `alt` metadata, and, because JupyterLab and nbconvert's default template pass
+    neither on to screen readers, it is also folded below the caption. With `save_as` the picture is written too, as
+    `save` does.
+    """
+    fig = _figure(fig)
+    alt = _words(alt, "alt", "A curve that rises and levels off.")
+    caption = _words(caption, "caption", "The bound is tight after ten epochs.")
+    content, width = _png(fig, alt)
+    if save_as is not None:
+        _write(save_as, content)
+    plt.close(fig)
+    display(
+        {"image/png": base64.b64encode(content).decode(), "text/plain": alt},
+        metadata={"image/png": {"alt": alt, "width": width}},
+        raw=True,
+    )
+    words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"
+    below = f"<div><em>{html.escape(caption)}</em></div>\n{words}"
+    display({"text/html": below, "text/plain": caption}, raw=True)
