@@ -1,11 +1,22 @@
+import gc
+import io
 import re
+import tracemalloc
 
 import ipywidgets
+import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 import pytest
 
-from vaelib.explorer import live_figure
+from vaelib.data import load_mnist
+from vaelib.explorer import explore, live_figure, traversal
+from vaelib.explorer.decode import Codec
+from vaelib.explorer.layers import decoder_layers, encoder_layers
+from vaelib.linear_gaussian import LinearGaussianVAE
+from vaelib.models import ACTIVATIONS, VAE, Autoencoder
 
 
 def curve(update=None, **sliders):
@@ -23,10 +34,6 @@ def curve(update=None, **sliders):
 
 
 def pixels(frame):
-    import io
-
-    import PIL.Image
-
     return np.asarray(PIL.Image.open(io.BytesIO(frame)))
 
 
@@ -154,3 +161,187 @@ def test_live_figure_needs_a_slider():
     with pytest.raises(ValueError, match="at least one slider"):
         live_figure(fig, lambda: [])
     plt.close(fig)
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return VAE.create(seed=0, latent=2, hidden=(32, 24))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_mnist("test", limit=50)
+
+
+def far(model, factor=40.0):
+    """The model with codes spread as widely as a trained one's."""
+    model.encoder.mu.kernel[...] *= factor
+    return model
+
+
+def test_explorer_follows_its_sliders(vae):
+    explorer = explore(vae)
+    explorer.sliders[0].value, explorer.sliders[1].value = 1.5, -0.5
+    np.testing.assert_allclose(explorer.z, [1.5, -0.5])
+    np.testing.assert_allclose(explorer.image, vae.decode(jnp.array([1.5, -0.5])).mean, atol=1e-6)
+    assert explorer.message == ""
+    assert repr(explorer) == "Explorer(z=[1.50, -0.50])"
+    assert all(slider.continuous_update for slider in explorer.sliders)
+
+
+def test_explorer_puts_the_active_dimensions_first_and_folds_the_others(digits):
+    model = VAE.create(seed=0, latent=4, hidden=(16,))
+    scales = jnp.array([0.0, 60.0, 0.0, 20.0])
+    model.encoder.mu.kernel[...] *= scales[None]
+    explorer = explore(model, *digits)
+    assert explorer.order[:2] == [1, 3]
+    controls = explorer.children[1].children[1].children
+    assert [slider.description for slider in controls[:2]] == ["z₂", "z₄"]
+    assert isinstance(controls[2], ipywidgets.Accordion)
+    assert controls[2].selected_index is None
+    assert [slider.description for slider in controls[2].children[0].children] == ["z₁", "z₃"]
+
+
+def test_explorer_sliders_reach_every_code(digits):
+    model = far(VAE.create(seed=0, latent=2, hidden=(16,)), 300.0)
+    explorer = explore(model, *digits)
+    mu = np.asarray(model.encode(jnp.asarray(digits[0])).mu)
+    for index in range(50):
+        explorer.encode(index)
+        np.testing.assert_allclose(explorer.z, mu[index], atol=1e-4)
+
+
+def test_explorer_buttons(vae, digits):
+    explorer = explore(vae, *digits, seed=1)
+    buttons = {button.description: button for button in explorer.buttons}
+    assert list(buttons) == ["Draw from the prior", "Encode a real digit", "Interpolate to another", "Reset"]
+    buttons["Draw from the prior"].click()
+    assert np.abs(explorer.z).min() > 0
+    for name in ("Encode a real digit", "Interpolate to another"):
+        buttons[name].click()
+        index = int(re.search(r"mage (\d+), digit", explorer.picture.said)[1])
+        np.testing.assert_allclose(explorer.z, vae.encode(jnp.asarray(digits[0][index])).mu, atol=1e-5)
+        np.testing.assert_array_equal(
+            np.frombuffer(explorer.picture.original, np.uint8), np.round(255 * digits[0][index])
+        )
+    buttons["Reset"].click()
+    np.testing.assert_array_equal(explorer.z, [0.0, 0.0])
+    assert explorer.picture.original == b""
+
+
+def test_explorer_never_compiles_again_and_keeps_no_more_memory(vae, caplog):
+    explorer = explore(vae)
+    explorer.draw()
+    _ = explorer.image
+    tracemalloc.start()
+    with jax.log_compiles():
+        for step in range(1000):
+            explorer.sliders[step % 2].value = -3 + 6 * (step % 97) / 97
+            _ = explorer.image
+            if step == 100:
+                gc.collect()
+                held, arrays = tracemalloc.get_traced_memory()[0], len(jax.live_arrays())
+        gc.collect()
+        growth = tracemalloc.get_traced_memory()[0] - held
+    tracemalloc.stop()
+    assert [record for record in caplog.records if "ompil" in record.message] == []
+    assert len(jax.live_arrays()) <= arrays
+    assert growth < 50_000
+
+
+def test_explorer_takes_other_models():
+    autoencoder = explore(Autoencoder.create(seed=0, latent=3, hidden=(16,)))
+    autoencoder.encode(0)
+    assert autoencoder.message == ""
+    linear = explore(LinearGaussianVAE.create(latent=2, pixels=16))
+    assert linear.message == ""
+    assert [button.disabled for button in linear.buttons] == [False, True, True, False]
+    with pytest.raises(ValueError, match="pass explore\\(model, images\\)"):
+        linear.encode()
+
+
+def test_explorer_says_what_is_wrong_in_place_of_the_picture():
+    broken = VAE.create(seed=0, latent=2, hidden=(16,))
+    broken.decoder.output.bias[...] = jnp.nan
+    explorer = explore(broken)
+    assert "the decoded picture must be finite, got 784 NaN" in explorer.message
+    assert all(button.disabled for button in explorer.buttons)
+    assert "image/png" not in explorer._repr_mimebundle_()
+    other = VAE.create(seed=0, latent=2, hidden=(16,))
+    other.latent = 3
+    assert "cannot be explored with codes of 3 numbers" in explore(other).message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"model": "bernoulli-z2"}, TypeError, "got str without latent, pixels, decode"),
+        ({"images": np.zeros((3, 100), np.float32)}, ValueError, r"images must have shape \(\*batch, 784\)"),
+        ({"images": np.full((3, 784), 255.0)}, ValueError, "divide 8-bit images by 255"),
+        ({"images": np.full((3, 784), np.nan)}, ValueError, "images must be finite"),
+        ({"images": np.zeros((3, 784), np.uint8)}, TypeError, "images must be floating point"),
+        ({"images": np.zeros((3, 784)), "labels": [1, 2]}, ValueError, r"labels must have shape \(3,\)"),
+        ({"labels": [1, 2]}, ValueError, "labels came without images"),
+        ({"shown": 0}, ValueError, "shown must be"),
+    ],
+)
+def test_explorer_refuses_what_it_cannot_show(vae, arguments, error, words):
+    with pytest.raises(error, match=words):
+        explore(**({"model": vae} | arguments))
+
+
+def test_explorer_refuses_another_z(vae):
+    explorer = explore(vae)
+    with pytest.raises(ValueError, match="z must be 2 finite numbers"):
+        explorer.move([1.0])
+    with pytest.raises(ValueError, match=r"index must be in 0\.\."):
+        explorer.encode(10**6)
+
+
+def test_traversal_is_the_decoder_along_one_axis(vae):
+    z = np.array([0.5, -1.0], np.float32)
+    strip = traversal(vae, z, [1], [-2.0, 0.0, 2.0])
+    assert strip.shape == (1, 3, 784)
+    np.testing.assert_allclose(strip[0, 2], vae.decode(jnp.array([0.5, 2.0])).mean, atol=1e-6)
+
+
+def test_explorer_state_is_small_and_holds_no_weights(vae):
+    state = explore(vae).picture.get_state()
+    assert sum(len(value) for value in state.values() if isinstance(value, bytes)) < 25_000
+
+
+def run(layers, h):
+    """The layers in NumPy, up to the last sum."""
+    for index, (kernel, bias) in enumerate(layers.linear):
+        h = h @ kernel + bias
+        if index + 1 < len(layers.linear):
+            h = np.asarray(ACTIVATIONS[layers.activation](jnp.asarray(h)))
+    return h
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_layers_are_the_model(activation):
+    model = VAE.create(seed=0, latent=3, hidden=(20, 10), activation=activation)
+    codec = Codec(model)
+    z, x = np.ones((2, 3), np.float32), np.full((2, 784), 0.5, np.float32)
+    np.testing.assert_allclose(run(decoder_layers(codec), z), model.decode(jnp.asarray(z)).logits, atol=1e-4)
+    q = model.encode(jnp.asarray(x))
+    np.testing.assert_allclose(run(encoder_layers(codec), x), np.concatenate([q.mu, q.log_var], axis=-1), atol=1e-4)
+
+
+def test_layers_pack_in_half_precision_only_where_that_is_exact():
+    model = VAE.create(seed=0, latent=2, hidden=(8,))
+    header, data = decoder_layers(Codec(model)).packed()
+    assert header == {"sizes": [2, 8, 784], "activation": "relu", "output": "sigmoid", "half": False}
+    assert len(data) == 4 * (2 * 8 + 8 + 8 * 784 + 784)
+    for layer in (model.decoder.trunk.layers[0], model.decoder.output):
+        layer.kernel[...] = layer.kernel[...].astype(jnp.float16).astype(jnp.float32)
+    header, data = decoder_layers(Codec(model)).packed()
+    assert header["half"]
+    assert len(data) == 2 * (2 * 8 + 8 + 8 * 784 + 784)
+
+
+def test_models_that_are_no_plain_network_run_in_the_kernel():
+    codec = Codec(LinearGaussianVAE.create(latent=2, pixels=16))
+    assert decoder_layers(codec) is None
+    assert encoder_layers(codec) is None

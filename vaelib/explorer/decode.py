@@ -1,0 +1,77 @@
+"""A model as the widgets see it: two compiled functions on NumPy arrays."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float
+
+from vaelib import checks
+
+
+class Codec:
+    """Encoder and decoder of a model as it was when the codec was made, each compiled once a shape.
+
+    A picture is the mean of p(x|z); a code is the mean of q(z|x), or the code itself for an autoencoder.
+    """
+
+    def __init__(self, model):
+        """Split the model once: to cross the module's Python at each call costs four times the decoding.
+
+        Raises:
+            TypeError: for an object without `latent`, `pixels`, `encode` and `decode`.
+        """
+        missing = [name for name in ("latent", "pixels", "encode", "decode") if not hasattr(model, name)]
+        if missing:
+            raise TypeError(
+                f"model must be a VAE or anything with latent, pixels, encode and decode, got {type(model).__name__} "
+                f"without {', '.join(missing)}; make one with vaelib.load_pretrained('bernoulli-z2')"
+            )
+        self.model, self.latent, self.pixels = model, int(model.latent), int(model.pixels)
+        graphdef, state = nnx.split(model) if isinstance(model, nnx.Module) else (None, None)
+
+        def rebuilt(state):
+            return model if graphdef is None else nnx.merge(graphdef, state)
+
+        decode = jax.jit(lambda state, z: rebuilt(state).decode(z).mean)
+        encode = jax.jit(lambda state, x: _mean_and_std(rebuilt(state).encode(x)))
+        self._decode = lambda z: decode(state, z)
+        self._encode = lambda x: encode(state, x)
+
+    def decode(self, z: Float[np.ndarray, "batch latent"]) -> Float[np.ndarray, "batch pixel"]:
+        """The decoder's pictures at the codes z.
+
+        Raises:
+            ValueError: where the model yields something else than `pixels` numbers a code, or NaN.
+        """
+        x = np.asarray(self._decode(jnp.asarray(z, jnp.float32)))
+        if x.shape != (len(z), self.pixels):
+            raise ValueError(f"the decoder must yield shape {(len(z), self.pixels)}, got {x.shape}")
+        return checks.finite(x, "the decoded picture")
+
+    def encode(self, x: Float[np.ndarray, "batch pixel"]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of q(z|x), each (batch, latent); the deviation of an autoencoder's code is 0.
+
+        Raises:
+            ValueError: where the model yields something else than `latent` numbers an image, or NaN.
+        """
+        mu, std = map(np.asarray, self._encode(jnp.asarray(x, jnp.float32)))
+        if mu.shape != (len(x), self.latent):
+            raise ValueError(f"the encoder must yield shape {(len(x), self.latent)}, got {mu.shape}")
+        return checks.finite(mu, "the mean of q(z|x)"), checks.finite(std, "the spread of q(z|x)")
+
+
+def _mean_and_std(q):
+    """The two numbers a code is shown by."""
+    return (q.mu, jnp.exp(0.5 * q.log_var)) if hasattr(q, "log_var") else (q, jnp.zeros_like(q))
+
+
+def traversal(
+    model, z: Float[np.ndarray, " latent"], dims: list[int], values: list[float]
+) -> Float[np.ndarray, "dim value pixel"]:
+    """The pictures met on the way along single axes: `z` with z[dim] = value, for each of `dims` and `values`."""
+    codec = model if isinstance(model, Codec) else Codec(model)
+    codes = np.tile(np.asarray(z, np.float32), (len(dims), len(values), 1))
+    for row, dim in enumerate(dims):
+        codes[row, :, dim] = values
+    return codec.decode(codes.reshape(-1, codec.latent)).reshape(len(dims), len(values), codec.pixels)

@@ -1,0 +1,123 @@
+// Networks in the browser, and the kernel for models that are no such network.
+
+const ACTIVATIONS = {
+  relu: (a) => (a > 0 ? a : 0),
+  tanh: Math.tanh,
+  softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
+  gelu: (a) => 0.5 * a * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (a + 0.044715 * a * a * a))),
+};
+
+// E[x] = 1 / (1 - exp(-a)) - 1 / a cancels near a = 0, where its series is 1/2 + a/12 - a^3/720.
+const continuousMean = (a) =>
+  Math.abs(a) < 0.5 ? 0.5 + a / 12 - a ** 3 / 720 + a ** 5 / 30240 : -1 / Math.expm1(-a) - 1 / a;
+
+const OUTPUTS = {
+  linear: (a) => a,
+  sigmoid: (a) => 1 / (1 + Math.exp(-a)),
+  "continuous-bernoulli": continuousMean,
+};
+
+function halves(words) {
+  const table = new Float32Array(65536);
+  for (let word = 0; word < 65536; word++) {
+    const sign = word & 0x8000 ? -1 : 1;
+    const exponent = (word >> 10) & 31;
+    const fraction = word & 1023;
+    if (exponent === 0) table[word] = sign * 2 ** -24 * fraction;
+    else if (exponent === 31) table[word] = fraction ? NaN : sign * Infinity;
+    else table[word] = sign * 2 ** (exponent - 15) * (1 + fraction / 1024);
+  }
+  return Float32Array.from(words, (word) => table[word]);
+}
+
+// A network as a function of one vector: header {sizes, activation, output, half}, weights kernel, bias, kernel, bias ...
+function network(header, data) {
+  const bytes = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
+  const weights = header.half ? halves(new Uint16Array(bytes)) : new Float32Array(bytes);
+  const last = header.sizes.length - 1;
+  const layers = header.sizes.slice(1).map((size) => new Float32Array(size));
+  return (input) => {
+    let h = input;
+    let at = 0;
+    layers.forEach((out, index) => {
+      const size = out.length;
+      out.set(weights.subarray(at + h.length * size, at + (h.length + 1) * size));
+      for (let i = 0; i < h.length; i++) {
+        const scale = h[i];
+        const row = at + i * size;
+        if (scale !== 0) for (let j = 0; j < size; j++) out[j] += scale * weights[row + j];
+      }
+      at += (h.length + 1) * size;
+      const f = index + 1 === last ? OUTPUTS[header.output] : ACTIVATIONS[header.activation];
+      for (let j = 0; j < size; j++) out[j] = f(out[j]);
+      h = out;
+    });
+    return Float32Array.from(h);
+  };
+}
+
+const SILENCE = "The kernel does not answer. If it has stopped, restart it and run this cell again.";
+
+// Questions to the kernel, each answered once or given up after ten seconds.
+function asker(model) {
+  const open = new Map();
+  model.on("msg:custom", (content, buffers) => {
+    const question = open.get(content.id);
+    if (!question) return;
+    open.delete(content.id);
+    clearTimeout(question.timer);
+    if (content.error) question.reject(new Error(content.error));
+    else question.resolve({ ...content, buffers });
+  });
+  return (ask, details = {}, seconds = 10) =>
+    new Promise((resolve, reject) => {
+      const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
+      const timer = setTimeout(() => {
+        open.delete(id);
+        reject(new Error(SILENCE));
+      }, 1000 * seconds);
+      open.set(id, { resolve, reject, timer });
+      model.send({ ask, id, ...details });
+    });
+}
+
+const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+
+// decode(z) and encode(x): in the browser where the kernel hands out the layers, else answered by the kernel.
+async function engineOf(model, { encoder = false } = {}) {
+  const ask = asker(model);
+  const { layers, buffers } = await ask("layers", { encoder }, 60);
+  const engine = {
+    decode: (z) => ask("decode", { input: Array.from(z) }).then((answer) => floats(answer.buffers[0])),
+    encode: (x) => ask("encode", { input: Array.from(x) }).then((answer) => floats(answer.buffers[0])),
+  };
+  for (const [name, header] of Object.entries(layers)) {
+    engine[name] = network(header, buffers[Object.keys(layers).indexOf(name)]);
+  }
+  return engine;
+}
+
+// Calls engine.decode for the newest z only: while one is being decoded, later ones replace each other.
+function newest(decode, draw, fail) {
+  let busy = false;
+  let waiting = null;
+  const run = (z) => {
+    let answer;
+    try {
+      answer = decode(z);
+      if (!(answer instanceof Promise)) return draw(z, answer);
+    } catch (error) {
+      return fail(error);
+    }
+    busy = true;
+    answer
+      .then((x) => draw(z, x), fail)
+      .finally(() => {
+        busy = false;
+        const next = waiting;
+        waiting = null;
+        if (next) run(next);
+      });
+  };
+  return (z) => (busy ? (waiting = z) : run(z));
+}

@@ -1,0 +1,115 @@
+// The digit at z, the real digit beside it, and the plane. `state` is a widget's model, or the page's own object with
+// get, set, on; `sliders` are the models of the sliders, one for each dimension of z: they hold z, and nothing else does.
+
+function picture({ state, sliders, el }) {
+  const side = state.get("side");
+  const decoded = digit(side, "The decoded digit");
+  const real = digit(side, "The real digit");
+  const stage = element("div", { class: "stage" });
+  const alert = element("p", { class: "alert", role: "alert", hidden: "" });
+  const said = element("p", { class: "said", role: "status" });
+  const realFigure = figure(real.canvas, "real x");
+  stage.append(figure(decoded.canvas, "decoded E[x|z]"), realFigure);
+  el.classList.add("vaelib");
+  el.append(stage, alert, said);
+
+  const z = () => sliders.map((slider) => slider.get("value"));
+  let pad = null;
+  let glide = null;
+  let queued = false;
+
+  const fail = (error) => {
+    stage.hidden = true;
+    alert.hidden = false;
+    alert.textContent = error.message;
+  };
+  const draw = (at, x) => {
+    if (x.some(Number.isNaN)) return fail(new Error("The decoder yields NaN: its weights are damaged. Train or load it again."));
+    stage.hidden = false;
+    alert.hidden = true;
+    decoded.draw(x, `The decoded digit at z = ${spoken(at)}`);
+    pad?.svg.follow(at);
+  };
+  let show = () => {};
+
+  // All changes of one event are drawn once, at its end and not a frame later.
+  const changed = () => {
+    if (queued) return;
+    queued = true;
+    queueMicrotask(() => {
+      queued = false;
+      if (!glide) show(z());
+    });
+  };
+  const onSlider = (_model, _value, options) => {
+    if (options?.updated_view) glide = null; // the reader's hand goes before a motion under way
+    changed();
+  };
+  const step = (now) => {
+    if (!glide) return;
+    glide.start ??= now;
+    const t = Math.min(1, (now - glide.start) / glide.duration);
+    show(glide.to.map((value, axis) => glide.from[axis] + t * (value - glide.from[axis])));
+    if (t < 1) return requestAnimationFrame(step);
+    glide = null;
+    changed();
+  };
+  const move = ({ to, seconds }) => {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    glide = { from: z(), to, duration: 1000 * seconds };
+    requestAnimationFrame(step);
+  };
+
+  const tell = () => {
+    said.textContent = state.get("said");
+    const bytes = state.get("original");
+    realFigure.hidden = !bytes.byteLength;
+    if (bytes.byteLength) real.draw(Float32Array.from(new Uint8Array(bytes.buffer, bytes.byteOffset), (v) => v / 255));
+    if (state.get("message")) fail(new Error(state.get("message")));
+  };
+
+  const reach = state.get("reach");
+  if (reach.length) {
+    const settings = {
+      reach,
+      names: ["z₁", "z₂"],
+      palette: state.get("palette"),
+      points: floats(state.get("points")),
+      labels: new Uint8Array(state.get("labels").buffer, state.get("labels").byteOffset, state.get("labels").byteLength),
+    };
+    pad = plane(settings, (to) => {
+      glide = null;
+      sliders.forEach((slider, axis) => slider.set("value", to[axis]));
+      sliders.forEach((slider) => slider.save_changes());
+      changed();
+    });
+    pad.svg.follow(z());
+    stage.append(figure(pad.svg, "drag the point, or use the arrow keys"));
+  }
+  const onMessage = (content) => content.glide && move(content.glide);
+  const onLive = () => {
+    if (sliders.some((slider) => slider.comm_live === false)) said.textContent = `${SILENCE} ${STILL}`;
+  };
+  sliders.forEach((slider) => slider.on("change:value", onSlider));
+  sliders.forEach((slider) => slider.on("comm_live_update", onLive));
+  ["said", "original", "message"].forEach((name) => state.on(`change:${name}`, tell));
+  state.on("msg:custom", onMessage);
+  tell();
+
+  return {
+    start(engine) {
+      if (state.get("message")) return;
+      show = newest(engine.decode, draw, fail);
+      show(z());
+    },
+    fail,
+    stop() {
+      sliders.forEach((slider) => slider.off("change:value", onSlider));
+      sliders.forEach((slider) => slider.off("comm_live_update", onLive));
+      ["said", "original", "message"].forEach((name) => state.off(`change:${name}`, tell));
+      state.off("msg:custom", onMessage);
+    },
+  };
+}
+
+const STILL = "The sliders still work, the buttons do not.";
