@@ -12,7 +12,7 @@ from vaelib import checks
 from vaelib.figures.style import Array, axes, finite_array, groups, squares
 
 TILE = 0.6  # inches, for one digit
-PAGE = (7.0, 6.5)  # inches, the most a new figure takes
+PAGE = (7.0, 5.6)  # inches, the most a new figure takes
 
 
 def _mosaic(tiles: np.ndarray, columns: int, above: int, gap: int) -> np.ndarray:
@@ -93,7 +93,8 @@ def digit_rows(
     n, side, _ = tiles[0].shape
     titles = _checked_titles(titles, n)
     gap = max(1, side // 14)
-    ax = _draw(_mosaic(np.concatenate(tiles), n, gap, gap)[gap:], side, ax, room=1.0)
+    room = 0.09 * max(len(line) for name in rows for line in name.split("\n"))  # inches for the names
+    ax = _draw(_mosaic(np.concatenate(tiles), n, gap, gap)[gap:], side, ax, room)
     centres = np.arange(max(n, len(tiles))) * (side + gap) + (side - 1) / 2
     ax.set_yticks(centres[: len(tiles)], list(rows))
     if titles:

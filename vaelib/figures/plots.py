@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Ellipse
 from matplotlib.ticker import MaxNLocator
@@ -16,15 +17,19 @@ TERM_NAMES = {"elbo": "ELBO", "recon": "E[log p(x|z)]", "kl": "KL(q‖p)"}
 
 
 def _apart(points: np.ndarray, gap: float) -> np.ndarray:
-    """The points (n, 2), those nearer to each other than `gap` pushed apart."""
-    turn = np.arange(len(points))[:, None]
-    points = points + 1e-6 * gap * np.concatenate([np.cos(turn), np.sin(turn)], axis=1)  # so no two coincide
-    for _ in range(50):
+    """The points (n, 2), those nearer to each other than `gap` pushed apart along the line between them."""
+    points = points + np.outer(np.arange(len(points)), [0.0, 1e-6 * gap])  # so that no two coincide
+    for _ in range(200):
         between = points[:, None] - points
         distance = np.linalg.norm(between, axis=-1) + np.where(np.eye(len(points)), np.inf, 0.0)
         push = np.maximum(gap - distance, 0.0) / distance
-        points = points + 0.5 * (push[..., None] * between).sum(axis=1)
+        points = points + 0.2 * (push[..., None] * between).sum(axis=1)
     return points
+
+
+def _share_of_height(ax: Axes, inches: float) -> float:
+    """What part of the height of the Axes that many inches are."""
+    return inches / (ax.get_position().height * ax.get_figure(root=True).get_size_inches()[1])
 
 
 def latent_scatter(
@@ -38,7 +43,7 @@ def latent_scatter(
     """The map of labels: one dot a code, coloured by its digit, with each digit's numeral at the median of its codes.
 
     `labels` are integers from 0 to 9. `circles` are radii around 0: N(0, I) has 39%, 86% and 99% of its mass within
-    1, 2 and 3. A median, since stray codes draw a mean away; numerals that would cover each other are moved apart.
+    1, 2 and 3. A median, since stray codes draw a mean away; numerals that would touch are moved, tied by a line.
     """
     codes, labels = finite_array(codes, "codes", None, 2), np.asarray(labels)
     if labels.shape != codes.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
@@ -54,10 +59,12 @@ def latent_scatter(
         ax.add_patch(Circle((0, 0), radius, fill=False, ls="--", lw=1, ec=INK))
     digits = np.unique(labels)
     medians = np.array([np.median(codes[labels == digit], axis=0) for digit in digits])
-    room = 0.28 / (ax.get_position().height * ax.figure.get_size_inches()[1])  # a numeral's share of the axes
-    for digit, (x, y) in zip(digits, _apart(medians, room * np.ptp(codes, axis=0).max()), strict=True):
-        box = {"boxstyle": "circle,pad=0.2", "fc": "white", "ec": CLASS_COLORS[digit], "lw": 2}
-        ax.text(x, y, str(digit), weight="bold", ha="center", va="center", bbox=box)
+    gap = _share_of_height(ax, 0.28) * np.ptp(codes, axis=0).max()
+    for digit, median, place in zip(digits, medians, _apart(medians, gap), strict=True):
+        color = CLASS_COLORS[digit]
+        box = {"boxstyle": "circle,pad=0.2", "fc": "white", "ec": color, "lw": 2}
+        leader = {"arrowstyle": "-", "color": color, "lw": 1.5, "shrinkB": 0}
+        ax.annotate(str(digit), median, place, weight="bold", ha="center", va="center", bbox=box, arrowprops=leader)
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xlabel(names[0])
     ax.set_ylabel(names[1])
@@ -97,22 +104,25 @@ def gaussian_ellipse(
 
 
 def label_lines(ax: Axes) -> Axes:
-    """Write each line's label at its right end, in its colour, in place of a legend; call it last.
+    """Write each line's label at its right end, in its colour made dark enough to read; call it last.
 
-    Labels that would touch are moved apart vertically. Only lines with a label of their own are named.
+    Takes the place of a legend. Labels that would touch are moved apart; lines without a label stay unnamed.
     """
     lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
     ax.set_ylim(ax.get_ylim())
     ends = [ax.transAxes.inverted().transform(line.get_transform().transform(line.get_xydata()[-1])) for line in lines]
-    inches = ax.get_position().height * ax.figure.get_size_inches()[1]
-    step = 14 / 72 / inches
-    heights: list[float] = []
-    for rank, i in enumerate(sorted(range(len(lines)), key=lambda i: ends[i][1])):
-        heights.append(max(ends[i][1], heights[-1] + step) if rank else ends[i][1])
+    heights = np.array([(0.0, height) for _, height in ends]).reshape(-1, 2)
+    for line, (_, height) in zip(lines, _apart(heights, _share_of_height(ax, 0.2)), strict=True):
         ax.annotate(
-            lines[i].get_label(), (1, heights[-1]), xytext=(5, 0), xycoords="axes fraction", textcoords="offset points",
-            color=lines[i].get_color(), va="center", annotation_clip=False,
-        )  # fmt: skip
+            line.get_label(),
+            (1, height),
+            xytext=(5, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=0.72 * np.array(to_rgb(line.get_color())),
+            va="center",
+            annotation_clip=False,
+        )
     return ax
 
 

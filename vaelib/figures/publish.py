@@ -3,11 +3,11 @@
 import base64
 import html
 import os
-import tempfile
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 DPI, SCREEN_DPI = 160, 100  # drawn finer than shown, for screens of high resolution
+LARGE = 60_000  # bytes
 SIGNATURE = "vaelib.figures"
 
 
@@ -35,8 +36,9 @@ def _words(text, name: str, example: str) -> str:
 def _png(fig: Figure, alt: str) -> tuple[bytes, int]:
     """The picture as a small PNG with `alt` inside, and its width on the page.
 
-    256 colours are enough for grey digits and for lines, and take a third of the room. Neither date nor software
-    version is written, so the same figure gives the same bytes.
+    256 colours look the same as all of them and take a third of the room; where that is still large, 32 levels do for
+    a grey picture and 128 colours for others. Neither date nor software version is written, so the same figure gives
+    the same bytes.
     """
     raw = BytesIO()
     fig.savefig(raw, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06)
@@ -44,8 +46,12 @@ def _png(fig: Figure, alt: str) -> tuple[bytes, int]:
     info = PngInfo()
     info.add_itxt("Description", alt)
     info.add_text("Source", SIGNATURE)
-    small = BytesIO()
-    image.quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True, pnginfo=info)
+    grey = not np.ptp(np.asarray(image), axis=-1).any()
+    for colours in (256, 32 if grey else 128):
+        small = BytesIO()
+        image.quantize(colours, dither=Image.Dither.NONE).save(small, "png", optimize=True, pnginfo=info)
+        if small.tell() <= LARGE:
+            break
     return small.getvalue(), round(image.width * SCREEN_DPI / DPI)
 
 
@@ -61,16 +67,18 @@ def _refuse_foreign(path: Path) -> None:
 
 def _write(path: str | os.PathLike, content: bytes) -> Path:
     path = Path(path)
-    if path.suffix != ".png":
+    if path.suffix.lower() != ".png":
         raise ValueError(f"path must end in .png, got {str(path)!r}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}; create {path.parent} first")
     if path.exists():
         _refuse_foreign(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-        part.write(content)
-    os.chmod(part.name, 0o644)
-    os.replace(part.name, path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 
