@@ -78,7 +78,7 @@ def _streamed(model, x, key, num_samples, proposal) -> Float[Array, " batch"]:
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _log_mean_weight(graphdef, proposal, state, blocks, key, num_samples) -> Float[Array, "blocks block"]:
-    """Return log (1/n) Σ w for each image; the number of samples is a traced loop bound, so it costs no recompilation."""
+    """Return log (1/n) Σ w an image; the number of samples is a traced loop bound, so it costs no recompilation."""
     model = nnx.merge(graphdef, state)
 
     def of_block(indexed_block):

@@ -1,6 +1,6 @@
 """The networks: an encoder that yields q(z|x), a decoder that yields p(x|z), and the two models made of them.
 
-    x (batch, pixel) -> Encoder -> q(z|x) (batch, latent) -> sample z (batch, latent) -> Decoder -> p(x|z) (batch, pixel)
+    x (batch, pixel) -> Encoder -> q(z|x) (batch, latent) -> z (batch, latent) -> Decoder -> p(x|z) (batch, pixel)
 
 Each model knows the arguments it was built with (`model.config`), so that it can be saved and rebuilt.
 """

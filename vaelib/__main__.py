@@ -1,0 +1,287 @@
+"""The command line: `python -m vaelib train`, `evaluate` and `pretrain`.
+
+Exit codes: 0 done; 1 refused or failed, with the reason on the error stream; 2 the words of the command are wrong; 3
+training diverged; 130 interrupted, with what was trained so far saved.
+"""
+
+import json
+import shlex
+import sys
+import time
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import click
+
+SOURCES = ("bundled", "tfds")
+LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
+DIVERGED, INTERRUPTED = 3, 130
+
+
+class _Group(click.Group):
+    """Turns the library's refusals into one line and an exit code, instead of a traceback."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except FloatingPointError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(DIVERGED)
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _data_options(command, *, source: str = "bundled"):
+    """The options that name the images."""
+    command = click.option("--limit", type=click.IntRange(1), help="Use the first so many images only.")(command)
+    command = click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False),
+        help="Folder of tensorflow-datasets, for --source tfds; else TFDS_DATA_DIR, else its own default.",
+    )(command)
+    return click.option(
+        "--source",
+        type=click.Choice(SOURCES),
+        default=source,
+        help="The digits that ship with vaelib, or all 70,000 through tensorflow-datasets.",
+    )(command)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="vaelib")
+def main():
+    """Train, evaluate and ship variational autoencoders on MNIST. All figures are in nats per image."""
+    from vaelib.compilation import cache_compiled_programs
+
+    cache_compiled_programs()
+
+
+@main.command()
+@click.option("--latent", "--dim_z", "latent", type=click.IntRange(1), default=20, help="Dimensions of z.")
+@click.option("--hidden", "--n_hidden", "hidden", type=click.IntRange(1), default=500, help="Width of hidden layers.")
+@click.option("--layers", type=click.IntRange(1), default=2, help="Hidden layers of the encoder, and of the decoder.")
+@click.option("--likelihood", type=click.Choice(LIKELIHOODS), default="bernoulli", help="The family of p(x|z).")
+@click.option("--sigma", default="0.1", help='Standard deviation of a Gaussian p(x|z), or "learned".')
+@click.option("--learning-rate", "--learn_rate", "learning_rate", type=float, default=1e-3, help="Step size of Adam.")
+@click.option("--epochs", "--num_epochs", "epochs", type=click.IntRange(1), default=20, help="Passes over the images.")
+@click.option("--batch-size", "--batch_size", "batch_size", type=click.IntRange(1), default=128, help="Images a step.")
+@click.option("--beta", type=click.FloatRange(0), default=1.0, help="Weight of the KL; 1 is the ELBO.")
+@click.option(
+    "--binarize/--grey", default=False, help="Draw each batch black or white afresh, or train on grey pixels."
+)
+@click.option(
+    "--add-noise",
+    "--add_noise",
+    "add_noise",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    is_flag=False,
+    flag_value=0.1,
+    help="Denoise: share of pixels the encoder sees as salt or pepper; 0.1 where no number is given.",
+)
+@click.option("--seed", type=int, default=0, help="Seed of weights, order and draws.")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default="runs/vae", help="Folder to write.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
+@click.option("--reconstructions/--no-reconstructions", "--PRR/--no-PRR", default=True, help="Write the 10 × 10 sheet.")
+@click.option(
+    "--manifold/--no-manifold",
+    "--PMLR/--no-PMLR",
+    default=None,
+    help="Write 20 × 20 manifold and label map (latent 2).",
+)
+@_data_options
+@click.pass_context
+def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, limit, **options):
+    """Train a VAE; write model, history, checkpoint and pictures to a folder."""
+    import jax
+
+    from vaelib import VAE, fit, load_mnist, salt_and_pepper, save_model
+
+    if manifold and options["latent"] != 2:
+        raise click.UsageError(f"--manifold draws a plane and needs --latent 2, got --latent {options['latent']}")
+    model_file = output / "model.safetensors"
+    if output.exists() and any(output.iterdir()) and not resume:
+        raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
+    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
+    test_images, test_labels = load_mnist("test", source=source, data_dir=data_dir)
+    sigma = options["sigma"] if options["sigma"] == "learned" else _number(options["sigma"], "--sigma")
+    model = VAE.create(
+        seed=options["seed"],
+        latent=options["latent"],
+        hidden=(options["hidden"],) * options["layers"],
+        likelihood=options["likelihood"],
+        sigma=sigma,
+        mean_image=images.mean(axis=0),
+    )
+    history = fit(
+        model,
+        images,
+        jax.random.key(options["seed"]),
+        epochs=options["epochs"],
+        batch_size=options["batch_size"],
+        learning_rate=options["learning_rate"],
+        held_out=test_images,
+        binarize=options["binarize"],
+        corrupt=salt_and_pepper(options["add_noise"]) if options["add_noise"] else None,
+        beta=None if options["beta"] == 1 else options["beta"],
+        checkpoint=output / "checkpoint.safetensors",
+        resume=resume,
+    )
+    save_model(model, model_file, overwrite=True)
+    record = asdict(history)
+    record.pop("steps")
+    _write_json(output / "history.json", {"command": _command(), "source": source, **record})
+    _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
+    _report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
+    click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
+    if history.interrupted:
+        ctx.exit(INTERRUPTED)
+
+
+@main.command()
+@click.argument("model", metavar="MODEL")
+@click.option("--samples", type=click.IntRange(1), default=5000, help="Draws of z an image for log p(x).")
+@click.option("--binarize/--grey", default=False, help="Draw the images black or white first.")
+@click.option("--seed", type=int, default=0, help="Seed of the draws.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@_data_options
+def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
+    """Measure MODEL, a file of `train` or a shipped name such as bernoulli-z2, on the test images."""
+    from vaelib import load_mnist, load_model, load_pretrained, pretrained_names
+
+    network = load_pretrained(model) if model in pretrained_names() else load_model(model)
+    images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
+    results = _measure(network, images, binarize=binarize, seed=seed, samples=samples)
+    if as_json:
+        click.echo(json.dumps({"model": model, "source": source, **results}))
+    else:
+        _report_terms(results, f"{len(images):,} test images")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default="runs/weights", help="Folder to write."
+)
+@click.option("--overwrite", is_flag=True, help="Replace weights that are there.")
+@click.option("--samples", type=click.IntRange(1), default=5000, help="Draws of z an image for log p(x).")
+@partial(_data_options, source="tfds")
+@click.pass_context
+def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
+    """Train the shipped models NAME... (all by default) again, and measure what was written."""
+    import jax
+
+    from vaelib import checks, load_mnist, load_model, pretrained, save_model
+
+    for name in names:
+        checks.one_of(name, pretrained.RECIPES, "NAME")
+    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
+    test_images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in names or pretrained.pretrained_names():
+        recipe, path = pretrained.RECIPES[name], output / f"{name}.safetensors"
+        if path.exists() and not overwrite:
+            raise click.ClickException(f"{path} exists; pass --overwrite to replace it")
+        click.echo(f"{name}: {recipe.epochs} epochs on {len(images):,} images")
+        start = time.perf_counter()
+        model, history = recipe.train(images, checkpoint=output / f"{name}.checkpoint", resume=True)
+        seconds = time.perf_counter() - start
+        if history.interrupted:
+            ctx.exit(INTERRUPTED)
+        save_model(model, path, dtype="float16", overwrite=overwrite)
+        full = _measure(model, test_images, binarize=recipe.binarize, samples=0)
+        results = _measure(load_model(path), test_images, binarize=recipe.binarize, samples=samples)
+        results |= {
+            "elbo_float32": full["elbo"],
+            "training_seconds": round(seconds, 1),
+            "training_images": len(images),
+            "epochs": recipe.epochs,
+            "command": f"python -m vaelib pretrain {name} --source {source}",
+            "machine": f"{jax.device_count()} {jax.devices()[0].device_kind} device, JAX {jax.__version__}",
+        }
+        _record_results(output / "results.json", name, results)
+        _report_terms(results, f"{len(test_images):,} test images")
+
+
+def _measure(model, images, *, binarize: bool, samples: int, seed: int = 0) -> dict:
+    """ELBO terms, log p(x) by `samples` draws (none where 0, or where there is no posterior), active units."""
+    import jax
+    import numpy as np
+
+    import vaelib
+
+    draw_key, elbo_key, evidence_key = jax.random.split(jax.random.key(seed), 3)
+    x = vaelib.binarize(images, draw_key) if binarize else images
+    has_posterior = isinstance(model, vaelib.VAE)
+    objective = vaelib.elbo if has_posterior else vaelib.reconstruction
+    results = vaelib.evaluate(model, x, elbo_key, objective=objective)
+    results |= {"test_images": len(x), "binarized": binarize}
+    if has_posterior and samples:
+        log_px = np.asarray(vaelib.log_evidence(model, x, evidence_key, num_samples=samples), np.float64)
+        results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(x) ** 0.5)}
+        results |= {"samples": samples, "active_units": int(vaelib.active_units(model, x).sum())}
+    return results
+
+
+def _draw(model, images, labels, noise: float, output: Path, reconstructions: bool, manifold: bool | None) -> None:
+    """Write the cited implementation's pictures as PNG."""
+    import jax
+
+    from vaelib import figures, salt_and_pepper
+    from vaelib.latents import codes
+
+    figures.set_style()
+    if reconstructions:
+        clean = images[:100]
+        seen = salt_and_pepper(noise)(clean, jax.random.key(0)) if noise else clean
+        decoded = model.decode(codes(model, seen)).mean
+        rows = {"input": seen, "reconstruction": decoded}
+        for name, digits in rows.items():
+            ax = figures.show_digits(digits, columns=10)
+            figures.save(ax.figure, output / f"{name}.png", alt=f"10 × 10 test digits: {name}")
+    if manifold or (manifold is None and model.latent == 2):
+        z = figures.prior_grid(20, kind="uniform", limit=2.0)
+        ax = figures.manifold(model.decode(z).mean, extent=2.0)
+        figures.save(ax.figure, output / "manifold.png", alt="20 × 20 decoded points of the latent plane")
+        ax = figures.latent_scatter(codes(model, images[:5000]), labels[:5000])
+        figures.save(ax.figure, output / "labels.png", alt="Codes of the test digits, coloured by digit")
+
+
+def _report_terms(results: dict, what: str) -> None:
+    """Print the figures that are there as a small table."""
+    click.echo(f"{what}, nats per image")
+    names = {"elbo": "ELBO", "recon": "E_q[log p(x|z)]", "kl": "KL(q(z|x) ‖ p(z))", "log_px": "log p(x)"}
+    for name, title in names.items():
+        if name in results:
+            spread = f" ± {results['log_px_stderr']:.2f}" if name == "log_px" else ""
+            click.echo(f"  {title:<18} {results[name]:>9.2f}{spread}")
+    if "active_units" in results:
+        click.echo(f"  {'active units':<18} {results['active_units']:>6}")
+
+
+def _record_results(path: Path, name: str, results: dict) -> None:
+    everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    _write_json(path, everything | {name: results})
+
+
+def _write_json(path: Path, content: dict) -> None:
+    """Replace a JSON file atomically."""
+    from vaelib.storage import write_atomically
+
+    write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), overwrite=True)
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise click.UsageError(f'{option} must be a number or "learned", got {text!r}') from None
+
+
+def _command() -> str:
+    return "python -m vaelib " + shlex.join(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m vaelib")

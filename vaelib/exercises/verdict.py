@@ -1,0 +1,57 @@
+"""How every checker treats an answer: not attempted, right, or what is off."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a checker found: `passed` is True, False, or None for an exercise not attempted yet."""
+
+    passed: bool | None
+    message: str
+
+    def __repr__(self) -> str:
+        """The line a notebook shows."""
+        mark = {True: "Right", False: "Not yet", None: "Not attempted"}[self.passed]
+        return f"{mark}: {self.message}"
+
+
+def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
+    """Make a checker of `judge(answer, ...)`, which returns None for a right answer or else what is off.
+
+    An answer left at `...` (or None) is not attempted; an answer that raises is shown its own error, never a traceback, so
+    that a whole notebook still runs. The judge's docstring is what a right answer is praised with.
+    """
+
+    @wraps(judge)
+    def check(answer, *args, **kwargs) -> Verdict:
+        if answer is ... or answer is None:
+            return Verdict(None, "replace the ... above by your answer and run this cell again.")
+        try:
+            complaint = judge(answer, *args, **kwargs)
+        except Exception as error:  # the reader's code may raise anything, and must read what it was
+            return Verdict(False, f"your answer raised {type(error).__name__}: {error}")
+        if complaint is None:
+            return Verdict(True, judge.__doc__.strip().splitlines()[0])
+        return Verdict(False, complaint)
+
+    return check
+
+
+def compare(got, wanted, what: str, *, rtol: float = 1e-4, atol: float = 1e-6) -> str | None:
+    """None where `got` equals `wanted` within the tolerance, or else a sentence on shape or value."""
+    if got is ... or got is None:
+        return f"{what} is missing: your function returned nothing. Does it end in return?"
+    got, wanted = np.asarray(got), np.asarray(wanted)
+    if not np.issubdtype(got.dtype, np.number):
+        return f"{what} should be numbers, got {got.dtype}."
+    if got.shape != wanted.shape:
+        return f"{what} should have shape {wanted.shape}, got {got.shape}."
+    if np.allclose(got, wanted, rtol=rtol, atol=atol):
+        return None
+    worst = np.unravel_index(np.argmax(np.abs(np.nan_to_num(got - wanted, nan=np.inf))), wanted.shape)
+    return f"{what} should be {wanted[worst]:.6g}, got {got[worst]:.6g}{f' at index {tuple(map(int, worst))}' if worst else ''}."

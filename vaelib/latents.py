@@ -1,0 +1,37 @@
+"""What the code z is used for: which of its dimensions carry information about x."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from vaelib import checks
+
+
+def codes(model, images: Float[Array, "image pixel"]) -> Float[Array, "image latent"]:
+    """One code an image: the mean of q(z|x) for a model with a posterior, z(x) for an autoencoder."""
+    return _codes(*nnx.split(model), model.check_data(images))
+
+
+def latent_activity(model, images: Float[Array, "image pixel"]) -> Float[Array, " latent"]:
+    """The variance over images of each dimension's code, Var_x(E_q[z_j | x]), shape (latent,).
+
+    A dimension that q leaves at the prior whatever the image has activity 0. Source: Burda, Grosse & Salakhutdinov
+    (2016), section 5.2.
+    """
+    z = codes(model, images)
+    if len(z) < 2:
+        raise ValueError(f"images must be at least 2, for a variance over them, got {len(z)}")
+    return jnp.var(z, axis=0)
+
+
+def active_units(model, images: Float[Array, "image pixel"], *, threshold: float = 0.01) -> Bool[Array, " latent"]:
+    """Which dimensions have an activity above the threshold, 0.01 as in Burda et al. (2016); shape (latent,)."""
+    checks.number(threshold, "threshold", low=0.0)
+    return latent_activity(model, images) > threshold
+
+
+@jax.jit(static_argnums=0)
+def _codes(graphdef, state, images):
+    encoded = nnx.merge(graphdef, state).encode(images)
+    return getattr(encoded, "mu", encoded)

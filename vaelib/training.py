@@ -1,0 +1,349 @@
+"""Training: one compiled program an epoch, a history of the terms, resumable to the bit.
+
+    permutation -> batches -> (binarise, corrupt) -> objective -> gradient -> optimiser, all inside one `lax.scan`
+
+The images are an argument of the program and stay on the device; the state is donated, so an epoch runs in place. Keys
+are folded from the epoch and the step, so an epoch depends on nothing but the key and the state before it.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from os import PathLike
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+from tqdm.auto import tqdm
+
+from vaelib import checkpoints, checks
+from vaelib.data import binarize as draw_binary
+from vaelib.objectives import Objective, Terms, elbo
+
+EVALUATION_BLOCK = 1000  # images evaluated at once
+
+
+@dataclass
+class History:
+    """What happened in training, in nats per image.
+
+    Attributes:
+        train: "recon", "kl", "elbo" of the objective, one mean an epoch, taken while the weights moved.
+        held_out: the same on held-out images at the end of each epoch; empty lists without such images.
+        steps: the same of the objective, one mean a step, arrays of shape (step,).
+        seconds: duration of each epoch, the first with its compilation.
+        images: training images seen an epoch.
+        interrupted: whether training was stopped before its last epoch.
+    """
+
+    train: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in Terms._fields})
+    held_out: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in Terms._fields})
+    steps: dict[str, np.ndarray] = field(
+        default_factory=lambda: {name: np.zeros(0, np.float32) for name in Terms._fields}
+    )
+    seconds: list[float] = field(default_factory=list)
+    images: int = 0
+    interrupted: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs completed."""
+        return len(self.seconds)
+
+    @property
+    def images_per_second(self) -> float:
+        """The median rate over the epochs, without the first where there are more: it compiles."""
+        seconds = self.seconds[1:] or self.seconds
+        return self.images / float(np.median(seconds)) if seconds else 0.0
+
+    def _add_epoch(self, steps: Terms, held_out: dict[str, float] | None, images: int, seconds: float) -> None:
+        for name, values in steps._asdict().items():
+            self.train[name].append(float(np.mean(values, dtype=np.float64)))
+            self.steps[name] = np.concatenate([self.steps[name], values])
+            if held_out is not None:
+                self.held_out[name].append(held_out[name])
+        self.images = images
+        self.seconds.append(seconds)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """All that decides which program is compiled; equal programs share one."""
+
+    graphdef: nnx.GraphDef
+    optimizer: optax.GradientTransformation
+    objective: Objective
+    batch_size: int
+    binarize: bool
+    corrupt: Callable | None
+    beta: float | Callable | None
+    sharding: jax.sharding.NamedSharding | None
+
+
+def fit(
+    model: nnx.Module,
+    images: Float[Array, "image pixel"],
+    key: PRNGKeyArray,
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    learning_rate: float | optax.Schedule = 1e-3,
+    held_out: Float[Array, "held_out pixel"] | None = None,
+    objective: Objective = elbo,
+    binarize: bool = False,
+    corrupt: Callable | None = None,
+    beta: float | optax.Schedule | None = None,
+    optimizer: optax.GradientTransformation | None = None,
+    checkpoint: str | PathLike | None = None,
+    resume: bool = False,
+    devices: Sequence[jax.Device] | None = None,
+    callback: Callable[[int, nnx.Module, History], None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `model` in place by stochastic gradient ascent on the mean objective.
+
+    An epoch visits the images in a new random order in batches of `batch_size`; a last, smaller batch is left out,
+    of other images each time. Interrupting (Ctrl-C, Stop in Jupyter) ends training after the running epoch: the model
+    and the history are those of the last complete epoch. A second interruption raises at once.
+
+    Args:
+        model: a `VAE`, `Autoencoder` or `LinearGaussianVAE`; its weights are updated in place at the end of each epoch.
+        images: training images, shape (image, pixel), as the model's `check_data` wants them.
+        key: random key; the same key, data and arguments give the same weights.
+        epochs: epochs to train in all; a resumed run counts those done before.
+        batch_size: images a step.
+        learning_rate: step size of Adam, or a schedule of the step.
+        held_out: images to report the objective on after each epoch, without `corrupt` and `beta`.
+        objective: `objective(model, x, key)` -> `Terms`; options of its own by `functools.partial`.
+        binarize: draw every batch black or white afresh, x ~ Bernoulli(grey image); the held-out images once.
+        corrupt: `corrupt(x, key)`, what the encoder sees of x, such as `salt_and_pepper(0.2)`, for denoising.
+        beta: weight of the KL, or a schedule of the step (KL warm-up); None leaves it to the objective.
+        optimizer: an optax optimiser to use instead of Adam.
+        checkpoint: file to write after each epoch, atomically. An existing one is refused unless `resume`.
+        resume: go on from `checkpoint` where it exists; the result equals that of an uninterrupted run to the bit.
+        devices: devices to split each batch over, by default as many of JAX's as divide the batch.
+        callback: called after each epoch as `callback(epochs_done, model, history)`.
+        progress: show a progress bar with the ELBO and images per second.
+
+    Returns:
+        The history, one entry an epoch.
+
+    Raises:
+        TypeError, ValueError: for bad arguments, before anything is compiled.
+        FileExistsError: where `checkpoint` exists and `resume` is False.
+        FloatingPointError: where a term stops being finite, with its name and step; the model keeps the weights of the
+            last good epoch.
+    """
+    epochs, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
+    images, key = model.check_data(images), checks.key(key)
+    if batch_size > len(images):
+        raise ValueError(f"batch_size must be at most the number of images, {len(images)}, got {batch_size}")
+    if held_out is not None:
+        held_out = model.check_data(held_out)
+    if beta is not None and not callable(beta):
+        beta = checks.number(beta, "beta", low=0.0)
+    if optimizer is None:
+        if not callable(learning_rate):
+            learning_rate = checks.number(learning_rate, "learning_rate", low=0.0, open_low=True)
+        optimizer = _adam(learning_rate)
+
+    mesh = _mesh(devices, batch_size)
+    replicated, split = (None, None) if mesh is None else (_sharding(mesh), _sharding(mesh, "data"))
+    graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+    program = _Program(graphdef, optimizer, objective, batch_size, binarize, corrupt, beta, split)
+    state = _start(optimizer, jax.device_put(params, replicated))
+    run = checkpoints.Run(
+        path=checkpoint,
+        settings={
+            "model": getattr(model, "config", str(graphdef)),
+            "objective": _name(objective),
+            "optimizer": str(jax.tree.structure(state)),
+            "learning_rate": _name(learning_rate),
+            "batch_size": batch_size,
+            "binarize": binarize,
+            "corrupt": _name(corrupt),
+            "beta": _name(beta),
+            "key": np.asarray(jax.random.key_data(key)).tolist(),
+            "images": checkpoints.fingerprint(images),
+        },
+    )
+    history = History()
+    if run.begin(resume):
+        state, history = run.load(state, History)
+        state = jax.device_put(state, replicated)
+        nnx.update(model, jax.tree.map(jnp.copy, state[0]))
+
+    data = jax.device_put(jnp.asarray(images), replicated)
+    evaluation_key = jax.random.fold_in(key, 0)
+    if held_out is not None:
+        held_out = jnp.asarray(held_out)
+        held_out = draw_binary(held_out, jax.random.fold_in(evaluation_key, 1)) if binarize else held_out
+
+    bar = tqdm(total=epochs, initial=history.epochs, unit="epoch", disable=not progress)
+    with _interruption() as interrupted, bar:
+        while history.epochs < epochs and not interrupted.is_set():
+            start = time.perf_counter()
+            state, steps, finite = _epoch(program, state, rest, data, key, history.epochs)
+            steps = jax.device_get(steps)
+            _stop_unless_finite(steps, bool(finite), history.epochs)
+            seconds = time.perf_counter() - start
+            nnx.update(model, jax.tree.map(jnp.copy, state[0]))
+            measured = None if held_out is None else evaluate(model, held_out, evaluation_key, objective=objective)
+            history._add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
+            run.save(state, history)
+            bar.set_postfix_str(_postfix(history))
+            bar.update()
+            if callback is not None:
+                callback(history.epochs, model, history)
+        history.interrupted = history.epochs < epochs
+        if history.interrupted:
+            bar.write(f"Stopped after epoch {history.epochs} of {epochs}; the model holds that epoch's weights.")
+    return history
+
+
+def evaluate(
+    model: nnx.Module, images: Float[Array, "image pixel"], key: PRNGKeyArray, *, objective: Objective = elbo
+) -> dict[str, float]:
+    """The mean terms of the objective over the images: {"recon": …, "kl": …, "elbo": …}, in nats per image.
+
+    Images are treated in blocks, so memory does not grow with their number. Raises as the model's `check_data` does.
+    """
+    x, key = jnp.asarray(model.check_data(images)), checks.key(key)
+    size = min(EVALUATION_BLOCK, len(x))
+    blocks = jnp.pad(x, ((0, -len(x) % size), (0, 0)), mode="edge").reshape(-1, size, x.shape[1])
+    terms = _terms_of_blocks(*nnx.split(model), objective, blocks, key)
+    return {name: float(np.mean(np.ravel(v)[: len(x)], dtype=np.float64)) for name, v in terms._asdict().items()}
+
+
+@partial(jax.jit, static_argnums=(0, 2))
+def _terms_of_blocks(graphdef, state, objective, blocks, key) -> Terms:
+    model = nnx.merge(graphdef, state)
+
+    def of_block(indexed):
+        index, x = indexed
+        return objective(model, x, jax.random.fold_in(key, index))
+
+    return jax.lax.map(of_block, (jnp.arange(len(blocks)), blocks))
+
+
+@lru_cache
+def _adam(learning_rate) -> optax.GradientTransformation:
+    """One object for one learning rate, so that equal trainings share a compiled program."""
+    return optax.adam(learning_rate)
+
+
+@partial(jax.jit, static_argnums=0)
+def _start(optimizer, params):
+    """The state to donate: a copy of the weights, since the model keeps its own, and a new optimiser state."""
+    return jax.tree.map(jnp.copy, params), optimizer.init(params)
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _epoch(program: _Program, state, rest, images, key, epoch):
+    """One pass over the images; returns the state, Terms of shape (step,), and whether all weights are finite."""
+    order_key, step_key = jax.random.split(jax.random.fold_in(key, epoch + 1))  # 0 is the evaluation's
+    count = len(images) // program.batch_size
+    order = jax.random.permutation(order_key, len(images))[: count * program.batch_size]
+    batches = order.reshape(count, program.batch_size)
+    take_step = partial(_step, program, rest, images, step_key)
+    state, terms = jax.lax.scan(take_step, state, (epoch * count + jnp.arange(count), batches))
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
+    return state, terms, finite
+
+
+def _step(program: _Program, rest, images, key, state, numbered_batch):
+    """One update on one batch; its mean terms are those before the update."""
+    params, optimizer_state = state
+    step, batch = numbered_batch
+    x = images[batch]
+    if program.sharding is not None:
+        x = jax.lax.with_sharding_constraint(x, program.sharding)
+    binary_key, noise_key, sample_key = jax.random.split(jax.random.fold_in(key, step), 3)
+    if program.binarize:
+        x = draw_binary(x, binary_key)
+    options = {} if program.corrupt is None else {"inputs": program.corrupt(x, noise_key)}
+    if program.beta is not None:
+        options["beta"] = program.beta(step) if callable(program.beta) else program.beta
+
+    def loss(params):
+        model = nnx.merge(program.graphdef, params, rest)
+        terms = jax.tree.map(jnp.mean, program.objective(model, x, sample_key, **options))
+        return -terms.elbo, terms
+
+    gradient, terms = jax.grad(loss, has_aux=True)(params)
+    updates, optimizer_state = program.optimizer.update(gradient, optimizer_state, params)
+    return (optax.apply_updates(params, updates), optimizer_state), terms
+
+
+def _mesh(devices: Sequence[jax.Device] | None, batch_size: int) -> jax.sharding.Mesh | None:
+    """The devices to split a batch over: the most that divide it evenly; None where that is one."""
+    available = list(jax.devices() if devices is None else devices)
+    if not available:
+        raise ValueError("devices must name at least one device, got none; leave it out to use jax.devices()")
+    count = max(n for n in range(1, len(available) + 1) if batch_size % n == 0)
+    return None if count == 1 and devices is None else jax.sharding.Mesh(np.array(available[:count]), ("data",))
+
+
+def _sharding(mesh: jax.sharding.Mesh, *axes: str) -> jax.sharding.NamedSharding:
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """An event that is set by the first Ctrl-C instead of an exception, which would lose the donated state.
+
+    A second Ctrl-C raises KeyboardInterrupt. Signals belong to the main thread; in another the event is never set.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def on_signal(number, frame):
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    previous = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
+    """Raise FloatingPointError that names the first term and step gone wrong in this epoch."""
+    remedy = (
+        "Try a lower learning_rate, or look at the images of this batch; the model keeps the last good epoch's weights."
+    )
+    bad = {name: int(np.argmax(~np.isfinite(v))) for name, v in steps._asdict().items() if not np.isfinite(v).all()}
+    if bad:
+        name = min(bad, key=bad.get)
+        value = getattr(steps, name)[bad[name]]
+        raise FloatingPointError(
+            f"{name} became {value} at step {bad[name] + 1} of {len(steps.elbo)} in epoch {epoch + 1}. {remedy}"
+        )
+    if not weights_finite:
+        raise FloatingPointError(f"a weight stopped being finite at the last step of epoch {epoch + 1}. {remedy}")
+
+
+def _postfix(history: History) -> str:
+    """The progress bar's text: the latest ELBO, held-out where there is one, and the rate."""
+    elbo_now = (history.held_out["elbo"] or history.train["elbo"])[-1]
+    return f"ELBO {elbo_now:.2f} nats, {history.images / history.seconds[-1]:,.0f} images/s"
+
+
+def _name(option) -> str | float | None:
+    """A setting as text that is the same in the next process."""
+    if option is None or isinstance(option, float):
+        return option
+    if isinstance(option, partial):
+        return f"{_name(option.func)}{sorted(option.keywords.items())}"
+    return getattr(option, "__qualname__", type(option).__qualname__)
