@@ -4,11 +4,12 @@ x is an image (a flat vector of pixels in [0, 1]), z its code, p(z) = N(0, I), p
 All quantities are in nats per image. Widgets live in `vaelib.explorer`, pictures in `vaelib.figures`.
 """
 
+import importlib
+
 from vaelib.compilation import cache_compiled_programs
 from vaelib.data import binarize, load_mnist, salt_and_pepper
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, kl_to_standard_normal, standard_normal
 from vaelib.evidence import effective_sample_size, log_evidence, prior_log_evidence
-from vaelib.explorer import explore, live_figure
 from vaelib.latents import active_units, codes, latent_activity
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder, Decoder, Encoder
@@ -16,6 +17,8 @@ from vaelib.objectives import Terms, elbo, importance_weighted_bound, log_mean_e
 from vaelib.pretrained import load_pretrained, pretrained_names
 from vaelib.storage import load_model, save_model
 from vaelib.training import History, evaluate, fit
+
+WIDGETS = ("explore", "live_figure")
 
 __all__ = [
     "VAE",
@@ -54,3 +57,10 @@ __all__ = [
     "save_model",
     "standard_normal",
 ]
+
+
+def __getattr__(name: str):
+    """Import the widgets when they are first asked for: training and the command line do without them."""
+    if name not in WIDGETS:
+        raise AttributeError(f"module 'vaelib' has no attribute {name!r}")
+    return getattr(importlib.import_module("vaelib.explorer"), name)

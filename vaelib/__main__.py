@@ -190,8 +190,14 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
         if history.interrupted:
             ctx.exit(INTERRUPTED)
         save_model(model, path, dtype="float16", overwrite=overwrite)
-        full = _measure(model, test_images, binarize=recipe.binarize, samples=0)
-        results = _measure(load_model(path), test_images, binarize=recipe.binarize, samples=samples)
+        full = _measure(model, test_images, binarize=recipe.binarize)
+        results = _measure(
+            load_model(path),
+            test_images,
+            binarize=recipe.binarize,
+            samples=samples,
+            evidence_images=recipe.evidence_images,
+        )
         results |= {
             "elbo_float32": full["elbo"],
             "training_seconds": round(seconds, 1),
@@ -204,8 +210,10 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
         _report_terms(results, f"{len(test_images):,} test images")
 
 
-def _measure(model, images, *, binarize: bool, samples: int, seed: int = 0) -> dict:
-    """ELBO terms, log p(x) by `samples` draws (none where 0, or where there is no posterior), active units."""
+def _measure(
+    model, images, *, binarize: bool, samples: int = 0, evidence_images: int | None = None, seed: int = 0
+) -> dict:
+    """ELBO terms, active units, and log p(x) by `samples` draws (0: none) for the first `evidence_images`."""
     import jax
     import numpy as np
 
@@ -216,11 +224,12 @@ def _measure(model, images, *, binarize: bool, samples: int, seed: int = 0) -> d
     has_posterior = isinstance(model, vaelib.VAE)
     objective = vaelib.elbo if has_posterior else vaelib.reconstruction
     results = vaelib.evaluate(model, x, elbo_key, objective=objective)
-    results |= {"test_images": len(x), "binarized": binarize}
+    results |= {"test_images": len(x), "binarized": binarize, "active_units": int(vaelib.active_units(model, x).sum())}
     if has_posterior and samples:
-        log_px = np.asarray(vaelib.log_evidence(model, x, evidence_key, num_samples=samples), np.float64)
-        results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(x) ** 0.5)}
-        results |= {"samples": samples, "active_units": int(vaelib.active_units(model, x).sum())}
+        log_px = vaelib.log_evidence(model, x[:evidence_images], evidence_key, num_samples=samples)
+        log_px = np.asarray(log_px, np.float64)
+        results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(log_px) ** 0.5)}
+        results |= {"samples": samples, "evidence_images": len(log_px)}
     return results
 
 
