@@ -84,7 +84,7 @@ def test_same_key_same_weights_and_another_key_others(digits):
 
 
 def test_the_step_is_the_gradient_of_the_mean_elbo(digits):
-    """One epoch of one full batch with SGD equals a hand-written step: the mean does not depend on the batch's order."""
+    """One epoch of one full batch with SGD equals a hand-written step."""
     model = LinearGaussianVAE.create(latent=2, pixels=784, sigma=1.0)
     model.log_var[...] = jnp.full(2, -60.0)  # no noise in z, so that the gradient does not depend on the key
     graphdef, params = nnx.split(model)
@@ -266,12 +266,12 @@ def test_checkpoints_are_not_overwritten_or_mixed_up(digits, tmp_path):
     quiet_fit(small_model(), digits, KEY, epochs=1, batch_size=64, checkpoint=path)
     with pytest.raises(FileExistsError, match="resume=True"):
         quiet_fit(small_model(), digits, KEY, epochs=1, batch_size=64, checkpoint=path)
-    with pytest.raises(ValueError, match=r"other settings \(batch_size: 64 then, 32 now\)"):
+    with pytest.raises(ValueError, match=rX):
         quiet_fit(small_model(), digits, KEY, epochs=2, batch_size=32, checkpoint=path, resume=True)
     with pytest.raises(ValueError, match="images"):
         quiet_fit(small_model(), digits[::-1].copy(), KEY, epochs=2, batch_size=64, checkpoint=path, resume=True)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="run.safetensors"):
+    with pytest.raises(ValueError, match=r"run\.safetensors"):
         quiet_fit(small_model(), digits, KEY, epochs=2, batch_size=64, checkpoint=path, resume=True)
     with pytest.raises(ValueError, match="resume=True needs checkpoint"):
         quiet_fit(small_model(), digits, KEY, epochs=2, batch_size=64, resume=True)

@@ -112,7 +112,6 @@ def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, l
         hidden=(options["hidden"],) * options["layers"],
         likelihood=options["likelihood"],
         sigma=sigma,
-        mean_image=images.mean(axis=0),
     )
     history = fit(
         model,

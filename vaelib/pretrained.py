@@ -32,7 +32,7 @@ class Recipe:
     binarize: bool = False
     objective: Objective = elbo
     epochs: int = 60
-    batch_size: int = 256
+    batch_size: int = 128
     peak_learning_rate: float = 2e-3
     seed: int = 0
     evidence_images: int = 1000
@@ -40,7 +40,7 @@ class Recipe:
 
     def train(self, images, *, held_out=None, **options) -> tuple[object, History]:
         """Train a new model with Adam, its step size falling to 0 along a cosine; `options` go to `fit`."""
-        model = self.build(seed=self.seed, hidden=self.hidden, mean_image=images.mean(axis=0), **self.config)
+        model = self.build(seed=self.seed, hidden=self.hidden, **self.config)
         steps = self.epochs * (len(images) // self.batch_size)
         history = fit(
             model,

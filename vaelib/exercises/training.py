@@ -42,7 +42,9 @@ def check_elbo(answer: Callable) -> str | None:
     distance = jnp.abs(jnp.mean(jnp.asarray(got), 0) - mean) / error
     if float(distance.max()) > 6:
         off = float(jnp.mean(jnp.mean(jnp.asarray(got), 0) - mean))
-        return f"on average your ELBO differs by {off:.3g} nats. Is the KL subtracted, and summed over latent dimensions?"
+        return (
+            f"on average your ELBO differs by {off:.3g} nats. Is the KL subtracted, and summed over latent dimensions?"
+        )
     return None
 
 

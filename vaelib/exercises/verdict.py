@@ -23,8 +23,8 @@ class Verdict:
 def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
     """Make a checker of `judge(answer, ...)`, which returns None for a right answer or else what is off.
 
-    An answer left at `...` (or None) is not attempted; an answer that raises is shown its own error, never a traceback, so
-    that a whole notebook still runs. The judge's docstring is what a right answer is praised with.
+    An answer left at `...` (or None) is not attempted; an answer that raises is shown its own error, never a traceback,
+    so that a whole notebook still runs. The judge's docstring is what a right answer is praised with.
     """
 
     @wraps(judge)
@@ -54,4 +54,5 @@ def compare(got, wanted, what: str, *, rtol: float = 1e-4, atol: float = 1e-6) -
     if np.allclose(got, wanted, rtol=rtol, atol=atol):
         return None
     worst = np.unravel_index(np.argmax(np.abs(np.nan_to_num(got - wanted, nan=np.inf))), wanted.shape)
-    return f"{what} should be {wanted[worst]:.6g}, got {got[worst]:.6g}{f' at index {tuple(map(int, worst))}' if worst else ''}."
+    where = f" at index {tuple(map(int, worst))}" if worst else ""
+    return f"{what} should be {wanted[worst]:.6g}, got {got[worst]:.6g}{where}."

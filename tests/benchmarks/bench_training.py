@@ -1,0 +1,178 @@
+"""How fast `fit` trains, beside a hand-written loop and plain PyTorch; how soon a new process has trained an epoch; and
+how much memory `log_evidence` takes.
+
+    python tests/benchmarks/bench_training.py                 (pip install -e ".[benchmark]" for the PyTorch line)
+
+Variants take turns in one run, and their ratios are taken turn by turn, because machines are noisy; quote the ratios.
+All train the same network, 784-500-500-z20-500-500-784 with Bernoulli pixels, on the bundled 10,000 digits, with Adam
+and batches of 128.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from functools import partial
+
+import click
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import vaelib
+
+BATCH, LATENT, HIDDEN = 128, 20, 500
+SIZES = [(784, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 2 * LATENT), (LATENT, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 784)]
+FIRST_EPOCH = textwrap.dedent("""
+    import sys, jax, vaelib
+    vaelib.cache_compiled_programs(sys.argv[1])
+    images, _ = vaelib.load_mnist("train", limit=10_000)
+    vaelib.fit(vaelib.VAE.create(latent=20), images, jax.random.key(0), epochs=1, progress=False)
+""")
+EVIDENCE = textwrap.dedent("""
+    import resource, sys, jax, vaelib
+    images, _ = vaelib.load_mnist("test", limit=200)
+    model, samples = vaelib.VAE.create(latent=20), int(sys.argv[1])
+    vaelib.log_evidence(model, images, jax.random.key(0), num_samples=samples).block_until_ready()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+""")
+
+
+def hand_written(images):
+    """The least code that trains this VAE in JAX: no module, no history, no checks."""
+    optimizer = optax.adam(1e-3)
+
+    def forward(layers, h):
+        for weight, bias in layers[:-1]:
+            h = jax.nn.relu(h @ weight + bias[None])
+        return h @ layers[-1][0] + layers[-1][1][None]
+
+    def loss(params, x, key):
+        mu, log_var = jnp.split(forward(params[:3], x), 2, axis=-1)
+        z = mu + jnp.exp(0.5 * log_var) * jax.random.normal(key, mu.shape)
+        a = forward(params[3:], z)
+        recon = jnp.sum(x * a - jnp.maximum(a, 0) - jnp.log1p(jnp.exp(-jnp.abs(a))), axis=-1)
+        kl = 0.5 * jnp.sum(mu**2 + jnp.exp(log_var) - log_var - 1, axis=-1)
+        return jnp.mean(kl - recon)
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(state, images, key):
+        order_key, draw_key = jax.random.split(key)
+        steps = len(images) // BATCH
+        batches = jax.random.permutation(order_key, len(images))[: steps * BATCH].reshape(steps, BATCH)
+
+        def step(state, numbered_batch):
+            params, optimizer_state = state
+            i, batch = numbered_batch
+            value, gradient = jax.value_and_grad(loss)(params, images[batch], jax.random.fold_in(draw_key, i))
+            updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
+            return (optax.apply_updates(params, updates), optimizer_state), value
+
+        return jax.lax.scan(step, state, (jnp.arange(steps), batches))
+
+    keys = jax.random.split(jax.random.key(0), len(SIZES))
+    params = [(jax.random.normal(k, s) / s[0] ** 0.5, jnp.zeros(s[1])) for k, s in zip(keys, SIZES, strict=True)]
+    state, data = (params, optimizer.init(params)), jnp.asarray(images)
+
+    def run(epochs):
+        nonlocal state
+        for i in range(epochs):
+            state, values = epoch(state, data, jax.random.key(i))
+            values.block_until_ready()
+
+    return run
+
+
+def with_fit(images):
+    """The library's loop, called as a reader would."""
+    model = vaelib.VAE.create(latent=LATENT, hidden=(HIDDEN, HIDDEN))
+    data = jnp.asarray(images)
+    return lambda epochs: vaelib.fit(model, data, jax.random.key(0), epochs=epochs, batch_size=BATCH, progress=False)
+
+
+def with_torch(images):
+    """A plain PyTorch loop, eager, with the data in one tensor: no DataLoader, no .item() in the loop."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+
+    def stack(sizes):
+        layers = [layer for size in sizes for layer in (torch.nn.Linear(*size), torch.nn.ReLU())]
+        return torch.nn.Sequential(*layers[:-1])
+
+    encoder, decoder = stack(SIZES[:3]), stack(SIZES[3:])
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
+    data = torch.from_numpy(images)
+
+    def run(epochs):
+        for _ in range(epochs):
+            for batch in torch.randperm(len(data))[: len(data) // BATCH * BATCH].view(-1, BATCH):
+                x = data[batch]
+                mu, log_var = encoder(x).chunk(2, dim=-1)
+                z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+                error = torch.nn.functional.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
+                kl = 0.5 * torch.sum(mu**2 + log_var.exp() - log_var - 1)
+                optimizer.zero_grad()
+                ((error + kl) / BATCH).backward()
+                optimizer.step()
+
+    return run
+
+
+def describe(values) -> str:
+    """Median, and the range it came from."""
+    low, mid, high = np.quantile(values, (0, 0.5, 1))
+    return f"{mid:7.2f}   ({low:.2f} to {high:.2f})"
+
+
+@click.command()
+@click.option("--turns", type=click.IntRange(2), default=7, show_default=True, help="Turns of each variant.")
+@click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Epochs a turn.")
+@click.option("--skip-processes", is_flag=True, help="Leave out start-up time and memory.")
+def main(turns: int, epochs: int, skip_processes: bool):
+    """Print the ratios and their spread."""
+    images, _ = vaelib.load_mnist("train", limit=10_000)
+    makers = {"vaelib.fit": with_fit, "hand-written": hand_written}
+    if importlib.util.find_spec("torch"):
+        makers["PyTorch"] = with_torch
+    runs = {name: make(images) for name, make in makers.items()}
+    for run in runs.values():
+        run(1)
+    rates = {name: [] for name in runs}
+    for _ in range(turns):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(epochs)
+            rates[name].append(epochs * (len(images) // BATCH * BATCH) / (time.perf_counter() - start) / 1000)
+    print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, JAX {jax.__version__}; median of {turns} (range)")
+    for name, values in rates.items():
+        print(f"  {name:<28} thousand images/s {describe(values)}")
+    for name in list(rates)[1:]:
+        print(f"  vaelib.fit / {name:<28}      {describe(np.divide(rates['vaelib.fit'], rates[name]))}")
+    if not skip_processes:
+        measure_processes(turns)
+
+
+def measure_processes(turns: int) -> None:
+    """Whole processes: the first epoch with compiled programs cached, and the peak memory of `log_evidence`."""
+    with tempfile.TemporaryDirectory() as cache:
+        seconds = []
+        for _ in range(turns + 1):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", FIRST_EPOCH, cache], check=True)
+            seconds.append(time.perf_counter() - start)
+    print(f"  start to end of first epoch, cold cache, s   {seconds[0]:7.2f}")
+    print(f"  start to end of first epoch, warm cache, s   {describe(seconds[1:])}")
+    for samples in (100, 1_000, 10_000):
+        done = subprocess.run(
+            [sys.executable, "-c", EVIDENCE, str(samples)], check=True, capture_output=True, text=True
+        )
+        print(f"  log_evidence, {samples:>6} samples, peak MB      {float(done.stdout):7.0f}")
+
+
+if __name__ == "__main__":
+    main()

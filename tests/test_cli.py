@@ -1,0 +1,160 @@
+"""The command line: what it writes, what it refuses, and how it exits."""
+
+import json
+import os
+import signal
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import vaelib
+from vaelib import pretrained
+from vaelib.__main__ import DIVERGED, INTERRUPTED, main
+
+SMALL = ["--hidden", "16", "--layers", "1", "--limit", "256", "--epochs", "1", "--batch-size", "64"]
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_on_disk(monkeypatch):
+    monkeypatch.setattr("vaelib.compilation.cache_compiled_programs", lambda folder=None: folder)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    result = CliRunner().invoke(main, ["train", *SMALL, "--latent", "2", "--output", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def test_train_writes_model_history_checkpoint_and_pictures(trained):
+    names = {path.name for path in trained.iterdir()}
+    pictures = {"input.png", "reconstruction.png", "manifold.png", "labels.png"}
+    assert names == {"model.safetensors", "checkpoint.safetensors", "history.json"} | pictures
+    for name in pictures:
+        with Image.open(trained / name) as picture:
+            assert min(picture.size) > 100
+    history = json.loads((trained / "history.json").read_text())
+    assert len(history["train"]["elbo"]) == len(history["held_out"]["elbo"]) == 1
+    assert vaelib.load_model(trained / "model.safetensors").hidden == (16,)
+
+
+def test_train_does_not_touch_a_folder_in_use(trained):
+    before = {path.name: path.read_bytes() for path in trained.iterdir()}
+    result = run("train", *SMALL, "--latent", 2, "--output", trained)
+    assert result.exit_code == 1
+    assert "--resume" in result.output
+    assert before == {path.name: path.read_bytes() for path in trained.iterdir()}
+
+
+def test_train_resumes(trained, tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for path in trained.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    result = run("train", *SMALL, "--latent", 2, "--output", folder, "--resume", "--epochs", 3)
+    assert result.exit_code == 0, result.output
+    assert len(json.loads((folder / "history.json").read_text())["train"]["elbo"]) == 3
+
+
+def test_options_of_the_cited_implementation_are_understood(tmp_path):
+    cited = ["--dim_z", 3, "--n_hidden", 16, "--learn_rate", 1e-3, "--num_epochs", 1, "--batch_size", 64, "--add_noise"]
+    result = run("train", *cited, "--PRR", "--no-PMLR", "--layers", 1, "--limit", 256, "--output", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert vaelib.load_model(tmp_path / "run" / "model.safetensors").latent == 3
+    assert (tmp_path / "run" / "reconstruction.png").exists()
+    assert not (tmp_path / "run" / "manifold.png").exists()
+
+
+@pytest.mark.parametrize(
+    "likelihood", [["bernoulli"], ["continuous-bernoulli"], ["gaussian", "--sigma", "learned"], ["gaussian"]]
+)
+def test_every_likelihood_trains(tmp_path, likelihood):
+    result = run("train", *SMALL, "--no-PRR", "--likelihood", *likelihood, "--output", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--latent", "0"], "0 is not in the range"),
+        (["train", "--PMLR", "--latent", "5"], "needs --latent 2"),
+        (["train", "--sigma", "wide"], 'must be a number or "learned"'),
+        (["train", "--likelihood", "poisson"], "poisson"),
+        (["walk"], "No such command"),
+    ],
+)
+def test_wrong_words_exit_with_2(tmp_path, arguments, message):
+    result = run(*arguments, *(["--output", tmp_path / "run"] if arguments[0] == "train" else []))
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "no-such-file.safetensors"], "no-such-file.safetensors"),
+        (["pretrain", "bernoulli-z3"], "'bernoulli-z2'"),
+        (["train", "--limit", "10001"], "limit must be at most 10000"),
+        (["train", "--limit", "100", "--batch-size", "101"], "batch_size must be at most"),
+    ],
+)
+def test_refusals_exit_with_1_and_one_line(tmp_path, arguments, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_divergence_has_an_exit_code_of_its_own(tmp_path):
+    result = run("train", *SMALL, "--learning-rate", 1e30, "--output", tmp_path / "run")
+    assert result.exit_code == DIVERGED
+    assert "step" in result.output
+
+
+def test_interruption_saves_and_exits_with_130(tmp_path, monkeypatch):
+    real = vaelib.training.evaluate
+
+    def press(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(vaelib.training, "evaluate", press)
+    result = run("train", *SMALL, "--epochs", 5, "--no-PRR", "--output", tmp_path / "run")
+    assert result.exit_code == INTERRUPTED
+    assert len(json.loads((tmp_path / "run" / "history.json").read_text())["train"]["elbo"]) == 1
+    assert vaelib.load_model(tmp_path / "run" / "model.safetensors").latent == 20
+
+
+def test_evaluate_prints_a_table_or_json(trained):
+    model = trained / "model.safetensors"
+    table = run("evaluate", model, "--limit", 100, "--samples", 20, "--binarize")
+    assert table.exit_code == 0, table.output
+    for words in ("ELBO", "log p(x)", "active units", "100 test images", "nats"):
+        assert words in table.output
+    result = json.loads(run("evaluate", model, "--limit", 100, "--samples", 20, "--binarize", "--json").output)
+    assert result["elbo"] < result["log_px"]
+    assert result["elbo"] == pytest.approx(result["recon"] - result["kl"], rel=1e-5)
+    assert f"{result['elbo']:.2f}" in table.output
+
+
+def test_pretrain_makes_a_loadable_model_and_records_what_it_measured(tmp_path, monkeypatch):
+    quick = pretrained.Recipe(vaelib.VAE.create, {"latent": 2}, binarize=True, epochs=1, batch_size=64, hidden=(16,))
+    monkeypatch.setitem(pretrained.RECIPES, "bernoulli-z2", quick)
+    arguments = ["pretrain", "bernoulli-z2", "--source", "bundled", "--limit", 256, "--samples", 20]
+    result = run(*arguments, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "results.json").read_text())["bernoulli-z2"]
+    assert record["elbo"] == pytest.approx(record["elbo_float32"], abs=0.05)
+    assert record["training_images"] == record["test_images"] == 256
+    assert vaelib.load_model(tmp_path / "bernoulli-z2.safetensors").latent == 2
+    again = run(*arguments, "--output", tmp_path)
+    assert again.exit_code == 1
+    assert "--overwrite" in again.output

@@ -1,0 +1,85 @@
+"""The notebooks as documents: executed in order, with outputs, small, clean, described, and every claim served."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb"))
+# What the series argues so far, by notebook; the argument has 36 claims.
+CLAIMS = {f"C{number:02d}" for number in range(1, 29)} - {f"C{number}" for number in range(21, 26)}
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_cells_were_executed_in_order_from_a_clean_kernel(notebook):
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+
+
+def test_it_is_valid_and_under_a_megabyte(path, notebook):
+    nbformat.validate(notebook)
+    assert path.stat().st_size < 1_000_000
+
+
+def test_metadata_hold_no_noise(notebook):
+    assert set(notebook.metadata) == {"kernelspec"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"claims", "tags"}
+
+
+def test_no_error_and_no_warning_in_the_outputs(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            if output.output_type == "stream" and output.name == "stderr":
+                assert re.fullmatch(r"(\s*(\d+%\|.*)?)*", output.text), output.text
+
+
+def test_prose_stands_before_every_code_cell(notebook):
+    kinds = [cell.cell_type for cell in notebook.cells]
+    assert kinds[0] == "markdown"
+    lone = [i for i in range(2, len(kinds)) if kinds[i] == kinds[i - 1] == kinds[i - 2] == "code"]
+    assert not lone, f"three code cells in a row at {lone}"
+
+
+def test_pictures_are_described(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"]) > 20
+
+
+def test_one_line_changes_the_source_of_digits(notebook):
+    sources = re.findall(r'^source = "bundled"', "\n".join(c.source for c in code_cells(notebook)), re.MULTILINE)
+    loads = [cell.source for cell in code_cells(notebook) if "load_mnist(" in cell.source]
+    assert len(sources) <= 1
+    for source in loads:
+        assert re.search(r"load_mnist\([^)]*source=source", source, re.DOTALL), source
+
+
+def test_it_opens_and_closes_as_the_series_does(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for words in ("**Time**", "**Read first**", "Sources"):
+        assert words in text
+
+
+def test_every_claim_is_served_by_a_cell_that_runs():
+    served = set()
+    for path in NOTEBOOKS:
+        for cell in code_cells(nbformat.read(path, as_version=4)):
+            served |= set(cell.metadata.get("claims", []))
+    assert served >= CLAIMS, f"missing: {sorted(CLAIMS - served)}"

@@ -1,0 +1,53 @@
+"""The shipped models: they load, they are what their recipes say, and they reach what was recorded for them."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import vaelib
+from vaelib import pretrained
+from vaelib.pretrained import RECIPES, RESULTS, load_pretrained, pretrained_names
+
+
+@pytest.fixture(scope="module")
+def results():
+    return json.loads(RESULTS.read_text())
+
+
+def test_every_recipe_ships_its_weights_and_results(results):
+    assert set(pretrained_names()) == set(results)
+    files = {path.name for path in pretrained.WEIGHTS.iterdir()}
+    assert files == {f"{name}.safetensors" for name in RECIPES} | {"results.json"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_shipped_model_is_what_its_recipe_says(name):
+    model, recipe = load_pretrained(name), RECIPES[name]
+    assert model.hidden == recipe.hidden
+    for key, value in recipe.config.items():
+        assert getattr(model, key) == value
+    assert model.decode(np.zeros((1, model.latent), np.float32)).mean.shape == (1, 784)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_shipped_model_reaches_its_recorded_objective(name, results):
+    """On the bundled half of the test set, to within 4 standard errors of the difference between two sets of images."""
+    model, recipe, record = load_pretrained(name), RECIPES[name], results[name]
+    images, _ = vaelib.load_mnist("test")
+    x = vaelib.binarize(images, jax.random.key(0)) if recipe.binarize else images
+    terms = recipe.objective(model, x, jax.random.key(1))
+    values = np.asarray(terms.elbo, np.float64)
+    # The record is the mean of 10,000 images of which these are the first, somewhat harder, half.
+    assert abs(values.mean() - record["elbo"]) < 0.03 * abs(record["elbo"]) + 4 * values.std() / len(values) ** 0.5
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_half_precision_cost_less_than_a_twentieth_of_a_nat(name, results):
+    assert abs(results[name]["elbo"] - results[name]["elbo_float32"]) < 0.05
+
+
+def test_unknown_names_are_refused_with_the_list():
+    with pytest.raises(ValueError, match=r"'bernoulli-z2', .* got 'bernoulli-z3'"):
+        load_pretrained("bernoulli-z3")
