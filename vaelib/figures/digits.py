@@ -1,5 +1,6 @@
 """Pictures of digits: one grey scale for all, 0 is black and 1 is white, whatever the images hold."""
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from vaelib import checks
-from vaelib.figures.style import Array, axes, finite_array, groups, squares
+from vaelib.figures.style import Array, axes, finite_array, groups, name_axes, squares, texts
 
 TILE = 0.6  # inches, for one digit
 PAGE = (7.0, 5.6)  # inches, the most a new figure takes
@@ -41,15 +42,6 @@ def _draw(sheet: np.ndarray, side: int, ax: Axes | None, room: float = 0.0) -> A
     return ax
 
 
-def _checked_titles(titles: Sequence | None, n: int, name: str = "titles") -> list[str]:
-    if titles is None:
-        return []
-    if isinstance(titles, str) or len(titles) != n:
-        came = repr(titles) if isinstance(titles, str) else f"{len(titles)}"
-        raise ValueError(f"{name} must be a list of {n} titles, one an image, got {came}")
-    return [str(title) for title in titles]
-
-
 def show_digits(
     images: Float[Array, "image pixel"],
     ax: Axes | None = None,
@@ -65,7 +57,7 @@ def show_digits(
     tiles = squares(images, "images")
     n, side, _ = tiles.shape
     columns = min(checks.positive_int(columns, "columns"), n)
-    titles = _checked_titles(titles, n)
+    titles = [] if titles is None else texts(titles, n, "titles")
     gap = max(1, side // 14)
     above = max(gap, side // 2) if titles else gap
     ax = _draw(_mosaic(tiles, columns, above, gap), side, ax)
@@ -91,7 +83,7 @@ def digit_rows(
                 f"rows[{name!r}] holds {len(row)} of side {row.shape[1]}"
             )
     n, side, _ = tiles[0].shape
-    titles = _checked_titles(titles, n)
+    titles = [] if titles is None else texts(titles, n, "titles")
     gap = max(1, side // 14)
     room = 0.09 * max(len(line) for name in rows for line in name.split("\n"))  # inches for the names
     ax = _draw(_mosaic(np.concatenate(tiles), n, gap, gap)[gap:], side, ax, room)
@@ -118,14 +110,14 @@ def reconstruction_sheet(
     left, right = squares(images, "images"), squares(reconstructions, "reconstructions")
     checks.same_shape(images, reconstructions, "images", "reconstructions")
     n, side, _ = left.shape
-    columns = int(np.ceil(np.sqrt(n)))
+    columns = math.isqrt(n - 1) + 1
     gap = max(1, side // 14)
     sheets = [_mosaic(tiles, columns, gap, gap)[gap:] for tiles in (left, right)]
     space = np.full((len(sheets[0]), side // 2), np.nan)
     ax = _draw(np.concatenate([sheets[0], space, sheets[1]], axis=1), side, ax)
     width = sheets[0].shape[1]
     ax.xaxis.tick_top()
-    ax.set_xticks([width / 2, width * 1.5 + space.shape[1]], _checked_titles(names, 2, "names"))
+    ax.set_xticks([width / 2, width * 1.5 + space.shape[1]], texts(names, 2, "names"))
     ax.tick_params(length=0)
     return ax
 
@@ -150,6 +142,14 @@ def prior_grid(side: int = 20, kind: str = "uniform", limit: float | None = None
     return np.stack([z1.ravel(), z2.ravel()], axis=-1).astype(np.float32)
 
 
+def _round_numbers(values: np.ndarray) -> np.ndarray:
+    """A few round numbers between the ends of rising values."""
+    if len(values) == 1:
+        return values
+    ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(values[0], values[-1]).round(6) + 0.0  # no -0
+    return ticks[(values[0] <= ticks) & (ticks <= values[-1])]
+
+
 def manifold(
     images: Float[Array, "side² pixel"],
     z: Float[Array, "side² 2"],
@@ -164,7 +164,7 @@ def manifold(
     """
     tiles, codes = squares(images, "images"), finite_array(z, "z", None, 2)
     n, side, _ = tiles.shape
-    width = int(np.sqrt(n))
+    width = math.isqrt(n)
     if len(codes) != n:
         raise ValueError(f"images and z must have the same length, got {n} and {len(codes)}")
     columns, rows = codes[:width, 0], codes[::width, 1]
@@ -174,15 +174,8 @@ def manifold(
     ax = _draw(_mosaic(tiles, width, 0, 0), side, ax, room=0.6)
     centres = np.arange(width) * side + (side - 1) / 2
     for axis, values, places in ((ax.xaxis, columns, centres), (ax.yaxis, rows[::-1], centres[::-1])):
-        ticks = [
-            v
-            for v in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(values[0], values[-1])
-            if values[0] <= v <= values[-1]
-        ]
-        ticks = ticks if width > 1 else values
-        axis.set_ticks(np.interp(ticks, values, places), [f"{v:.3g}".replace("-", "−") for v in ticks])
+        ticks = _round_numbers(values)
+        axis.set_ticks(np.interp(ticks, values, places), [f"{value:.3g}".replace("-", "−") for value in ticks])
     ax.tick_params(length=3)
-    names = _checked_titles(names, 2, "names")
-    ax.set_xlabel(names[0])
-    ax.set_ylabel(names[1])
+    name_axes(ax, names)
     return ax

@@ -11,9 +11,14 @@ from matplotlib.patches import Circle, Ellipse
 from matplotlib.ticker import MaxNLocator
 
 from vaelib import checks
-from vaelib.figures.style import CLASS_COLORS, GUIDE, INK, Array, axes, finite_array, groups
+from vaelib.figures.style import CLASS_COLORS, GUIDE, INK, LINE_COLORS, Array, axes, finite_array, groups, name_axes
 
-TERM_NAMES = {"elbo": "ELBO", "recon": "E[log p(x|z)]", "kl": "KL(q‖p)"}
+# The terms of the ELBO have the same name and colour in every picture.
+TERMS = {
+    "elbo": ("ELBO", LINE_COLORS[0]),
+    "recon": (r"$\mathrm{E}_q[\log p(x|z)]$", LINE_COLORS[1]),
+    "kl": ("KL(q‖p(z))", LINE_COLORS[2]),
+}
 
 
 def _apart(points: np.ndarray, gap: float) -> np.ndarray:
@@ -66,8 +71,7 @@ def latent_scatter(
         leader = {"arrowstyle": "-", "color": color, "lw": 1.5, "shrinkB": 0}
         ax.annotate(str(digit), median, place, weight="bold", ha="center", va="center", bbox=box, arrowprops=leader)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set_xlabel(names[0])
-    ax.set_ylabel(names[1])
+    name_axes(ax, names)
     return ax
 
 
@@ -131,29 +135,30 @@ def training_curves(
     ax: Axes | None = None,
     *,
     held_out: dict[str, Float[Array, " step"]] | None = None,
-    steps: Float[Array, " step"] | None = None,
+    x: Float[Array, " step"] | None = None,
     xlabel: str = "epoch",
     ylabel: str = "nats per image",
 ) -> Axes:
-    """The terms of the ELBO during training, in nats per image: solid on the training set, dashed on held-out images.
+    """Curves over training, such as the terms of the ELBO: solid on the training set, dashed on held-out images.
 
-    `curves` and `held_out` map names to equally long arrays, as `History.train` and `History.held_out` do; `steps` are
-    their positions (1, 2, 3, ... unless given). Each curve is named at its right end.
+    `curves` and `held_out` map names to equally long sequences, as `History.train`, `History.held_out` and
+    `History.steps` do; empty held-out ones are left out. `x` are their positions, 1, 2, 3, ... unless given. Each curve
+    is named at its right end.
     """
-    groups(curves, "curves")
-    size = len(finite_array(next(iter(curves.values())), f"curves[{next(iter(curves))!r}]", None))
-    x = np.arange(1, size + 1) if steps is None else finite_array(steps, "steps", size)
-    unknown = set(groups(held_out, "held_out")) - set(curves) if held_out else ()
-    if unknown:
-        raise ValueError(f"held_out must have names from curves, {list(curves)}, got {sorted(unknown)}")
+    first = next(iter(groups(curves, "curves")))
+    size = len(finite_array(curves[first], f"curves[{first!r}]", None))
+    x = np.arange(1, size + 1) if x is None else finite_array(x, "x", size)
+    held_out = {name: values for name, values in (held_out or {}).items() if len(values)}
+    if set(held_out) - set(curves):
+        raise ValueError(f"held_out must have names from curves, {list(curves)}, got {list(held_out)}")
     ax = axes(ax)
-    marker = "o" if size == 1 else None
     for name, values in curves.items():
-        label = TERM_NAMES.get(name, name)
-        (line,) = ax.plot(x, finite_array(values, f"curves[{name!r}]", size), label=label, marker=marker)
-        if held_out and name in held_out:
-            dashed = finite_array(held_out[name], f"held_out[{name!r}]", size)
-            ax.plot(x, dashed, ls="--", color=line.get_color(), marker=marker)
+        label, color = TERMS.get(name, (name, None))
+        style = {"color": color, "marker": "o" if size == 1 else None}
+        (line,) = ax.plot(x, finite_array(values, f"curves[{name!r}]", size), label=label, **style)
+        if name in held_out:
+            style["color"] = line.get_color()
+            ax.plot(x, finite_array(held_out[name], f"held_out[{name!r}]", size), ls="--", **style)
     ax.margins(x=0.02)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(xlabel)

@@ -3,6 +3,7 @@
 import base64
 import html
 import os
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -36,9 +37,8 @@ def _words(text, name: str, example: str) -> str:
 def _png(fig: Figure, alt: str) -> tuple[bytes, int]:
     """The picture as a small PNG with `alt` inside, and its width on the page.
 
-    256 colours look the same as all of them and take a third of the room; where that is still large, 32 levels do for
-    a grey picture and 128 colours for others. Neither date nor software version is written, so the same figure gives
-    the same bytes.
+    256 colours look the same as all of them and take a third of the room; for a grey picture that is still large, 32
+    levels do. Neither date nor software version is written, so the same figure gives the same bytes.
     """
     raw = BytesIO()
     fig.savefig(raw, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", pad_inches=0.06)
@@ -47,49 +47,68 @@ def _png(fig: Figure, alt: str) -> tuple[bytes, int]:
     info.add_itxt("Description", alt)
     info.add_text("Source", SIGNATURE)
     grey = not np.ptp(np.asarray(image), axis=-1).any()
-    for colours in (256, 32 if grey else 128):
+    for colours in (256, 32) if grey else (256,):
         small = BytesIO()
-        image.quantize(colours, dither=Image.Dither.NONE).save(small, "png", optimize=True, pnginfo=info)
+        palette = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette.save(small, "png", optimize=True, pnginfo=info)
         if small.tell() <= LARGE:
             break
     return small.getvalue(), round(image.width * SCREEN_DPI / DPI)
 
 
-def _refuse_foreign(path: Path) -> None:
+def _ours(path: Path) -> bool:
     try:
         with Image.open(path) as image:
-            ours = image.info.get("Source") == SIGNATURE
+            return image.info.get("Source") == SIGNATURE
     except UnidentifiedImageError:
-        ours = False
-    if not ours:
-        raise FileExistsError(f"{path} exists and was not made by vaelib; choose another name, or remove it first")
+        return False
 
 
-def _write(path: str | os.PathLike, content: bytes) -> Path:
+def _target(path: str | os.PathLike) -> Path:
+    """The path, if a picture may be written there."""
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"path must end in .png, got {str(path)!r}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}; create {path.parent} first")
-    if path.exists():
-        _refuse_foreign(path)
+    if path.exists() and not _ours(path):
+        raise FileExistsError(f"{path} exists and was not made by vaelib; choose another name, or remove it first")
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return path
 
 
 def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
     """Write the figure as a small PNG whose metadata hold the description `alt`; returns the path.
 
     The file appears whole or not at all, and the same figure gives the same bytes. A file that vaelib has written is
-    replaced; any other is refused with FileExistsError.
+    replaced; any other is refused with FileExistsError. Given Axes, the whole figure they belong to is written.
     """
-    content, _ = _png(_figure(fig), _words(alt, "alt", "A curve that rises and levels off."))
-    return _write(path, content)
+    path, alt = _target(path), _words(alt, "alt", "A curve that rises and levels off.")
+    _write(path, _png(_figure(fig), alt)[0])
+    return path
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a notebook draws from `data`; a console prints the text alone."""
+
+    text: str
+    data: dict
+    metadata: dict
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return self.data, self.metadata
 
 
 def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLike | None = None) -> None:
@@ -103,15 +122,11 @@ def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLi
     fig = _figure(fig)
     alt = _words(alt, "alt", "A curve that rises and levels off.")
     caption = _words(caption, "caption", "The bound is tight after ten epochs.")
+    target = None if save_as is None else _target(save_as)
     content, width = _png(fig, alt)
-    if save_as is not None:
-        _write(save_as, content)
+    if target is not None:
+        _write(target, content)
     plt.close(fig)
-    display(
-        {"image/png": base64.b64encode(content).decode(), "text/plain": alt},
-        metadata={"image/png": {"alt": alt, "width": width}},
-        raw=True,
-    )
+    display(_Shown(alt, {"image/png": base64.b64encode(content).decode()}, {"image/png": {"alt": alt, "width": width}}))
     words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"
-    below = f"<div><em>{html.escape(caption)}</em></div>\n{words}"
-    display({"text/html": below, "text/plain": caption}, raw=True)
+    display(_Shown(caption, {"text/html": f"<div><em>{html.escape(caption)}</em></div>\n{words}"}, {}))

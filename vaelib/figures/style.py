@@ -1,6 +1,7 @@
 """The house style: colours, sizes, and the checks every picture shares."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 import matplotlib.pyplot as plt
@@ -36,8 +37,6 @@ def set_style() -> None:
             "figure.dpi": 100,
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
-            "savefig.facecolor": "white",
-            "savefig.bbox": "tight",
             "font.size": 11,
             "axes.titlesize": 11,
             "axes.titleweight": "normal",
@@ -108,3 +107,18 @@ def groups(values, name: str) -> dict:
     if not values:
         raise ValueError(f"{name} must have at least one entry, got an empty dictionary")
     return values
+
+
+def texts(values: Sequence, n: int, name: str) -> list[str]:
+    """Exactly n words or numbers as strings; one string is no list of them."""
+    if isinstance(values, str) or len(values) != n:
+        came = repr(values) if isinstance(values, str) else f"{len(values)} of them"
+        raise ValueError(f"{name} must be a list of {n} words or numbers, got {came}")
+    return [str(value) for value in values]
+
+
+def name_axes(ax: Axes, names: tuple[str, str]) -> None:
+    """Label the horizontal and the vertical axis."""
+    horizontal, vertical = texts(names, 2, "names")
+    ax.set_xlabel(horizontal)
+    ax.set_ylabel(vertical)
