@@ -235,10 +235,10 @@ def test_explorer_never_compiles_again_and_keeps_no_more_memory(vae, caplog):
     _ = explorer.image
     tracemalloc.start()
     with jax.log_compiles():
-        for step in range(1000):
+        for step in range(2000):
             explorer.sliders[step % 2].value = -3 + 6 * (step % 97) / 97
             _ = explorer.image
-            if step == 100:
+            if step == 999:  # by then the caches of JAX and of the widgets are full
                 gc.collect()
                 held, arrays = tracemalloc.get_traced_memory()[0], len(jax.live_arrays())
         gc.collect()
@@ -246,7 +246,7 @@ def test_explorer_never_compiles_again_and_keeps_no_more_memory(vae, caplog):
     tracemalloc.stop()
     assert [record for record in caplog.records if "ompil" in record.message] == []
     assert len(jax.live_arrays()) <= arrays
-    assert growth < 50_000
+    assert growth < 20_000
 
 
 def test_explorer_takes_other_models():

@@ -1,43 +1,55 @@
 """The layers of a model in a form that a browser can run: sizes and names in a header, the weights in one piece."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from vaelib.distributions import ContinuousBernoulli
 from vaelib.explorer.decode import Codec
+from vaelib.models import ACTIVATIONS
 
 ROUNDING = 1e-4  # the largest difference a pixel between two orders of summation in float32, with room
+OUTPUTS = {
+    "linear": lambda a: a,
+    "sigmoid": jax.nn.sigmoid,
+    "continuous-bernoulli": lambda a: ContinuousBernoulli(a).mean,
+}
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Linear maps with an activation between them, and a name for what follows the last.
+    """Linear maps with an activation between them, and the name of what follows the last, one of OUTPUTS.
 
-    Each of `linear` is (kernel (in, out), bias (out,)); `output` is "linear", "sigmoid" or "continuous-bernoulli".
+    Each of `linear` is (kernel (in, out), bias (out,)).
     """
 
     linear: list[tuple[np.ndarray, np.ndarray]] = field(repr=False)
     activation: str
     output: str
 
-    @property
-    def weights(self) -> Float[np.ndarray, " weight"]:
-        """All weights in one piece: kernel, bias, kernel, bias ..."""
-        return np.concatenate([array.ravel() for pair in self.linear for array in pair])
+    def __call__(self, h: Float[np.ndarray, "batch in"]) -> Float[np.ndarray, "batch out"]:
+        """What the browser will compute."""
+        functions = [ACTIVATIONS[self.activation]] * (len(self.linear) - 1) + [OUTPUTS[self.output]]
+        for (kernel, bias), function in zip(self.linear, functions, strict=True):
+            h = np.asarray(function(jnp.asarray(h @ kernel + bias)))
+        return h
+
+    def halved(self) -> "Layers":
+        """The same layers with their weights rounded to half precision."""
+        rounded = [tuple(array.astype(np.float16).astype(np.float32) for array in pair) for pair in self.linear]
+        return replace(self, linear=rounded)
 
     def packed(self) -> tuple[dict, bytes]:
         """The header and the weights, in half precision where that loses nothing, as with the shipped weights."""
-        flat = self.weights
+        flat = np.concatenate([array.ravel() for pair in self.linear for array in pair])
         half = flat.astype("<f2")
         exact = np.array_equal(half.astype(np.float32), flat)
-        return self.header | {"half": exact}, (half if exact else flat.astype("<f4")).tobytes()
-
-    @property
-    def header(self) -> dict:
-        """The sizes of the layers and the names of the functions between and after them."""
         sizes = [len(self.linear[0][0]), *(len(bias) for _, bias in self.linear)]
-        return {"sizes": sizes, "activation": self.activation, "output": self.output}
+        header = {"sizes": sizes, "activation": self.activation, "output": self.output, "half": exact}
+        return header, (half if exact else flat.astype("<f4")).tobytes()
 
 
 def decoder_layers(codec: Codec) -> Layers | None:
@@ -45,9 +57,12 @@ def decoder_layers(codec: Codec) -> Layers | None:
     model = codec.model
     if not all(hasattr(model, name) for name in ("decoder", "activation", "likelihood")):
         return None
-    linear = [*model.decoder.trunk.layers, model.decoder.output]
+    linear = [_arrays(layer) for layer in (*model.decoder.trunk.layers, model.decoder.output)]
     output = "continuous-bernoulli" if model.likelihood == "continuous-bernoulli" else "sigmoid"
-    return Layers([_arrays(layer) for layer in linear], model.activation, output)
+    layers = Layers(linear, model.activation, output)
+    z = np.random.default_rng(0).standard_normal((1, codec.latent), np.float32)
+    # A subclass may do more in `decode` than its layers say.
+    return layers if np.allclose(layers(z), codec.decode(z), rtol=0, atol=ROUNDING) else None
 
 
 def encoder_layers(codec: Codec) -> Layers | None:
@@ -57,7 +72,11 @@ def encoder_layers(codec: Codec) -> Layers | None:
         return None
     heads = [_arrays(head) for head in (model.encoder.mu, model.encoder.log_var)]
     last = tuple(np.concatenate(parts, axis=-1) for parts in zip(*heads, strict=True))
-    return Layers([*map(_arrays, model.encoder.trunk.layers), last], model.activation, "linear")
+    layers = Layers([*map(_arrays, model.encoder.trunk.layers), last], model.activation, "linear")
+    x = np.full((1, codec.pixels), 0.5, np.float32)
+    mu, log_var = np.split(layers(x), 2, axis=-1)
+    here, there = np.concatenate([mu, np.exp(log_var / 2)], axis=-1), np.concatenate(codec.encode(x), axis=-1)
+    return layers if np.allclose(here, there, rtol=ROUNDING, atol=ROUNDING) else None
 
 
 def _arrays(layer) -> tuple[np.ndarray, np.ndarray]:

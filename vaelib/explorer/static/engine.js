@@ -56,6 +56,7 @@ function network(header, data) {
   };
 }
 
+const DAMAGED = "The decoder yields NaN: its weights are damaged. Train or load it again.";
 const SILENCE = "The kernel does not answer. If it has stopped, restart it and run this cell again.";
 
 // Questions to the kernel, each answered once or given up after ten seconds.
@@ -83,21 +84,31 @@ function asker(model) {
 
 const floats = (view) => new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 
-// decode(z) and encode(x): in the browser where the kernel hands out the layers, else answered by the kernel.
-async function engineOf(model, { encoder = false } = {}) {
-  const ask = asker(model);
-  const { layers, buffers } = await ask("layers", { encoder }, 60);
-  const engine = {
-    decode: (z) => ask("decode", { input: Array.from(z) }).then((answer) => floats(answer.buffers[0])),
-    encode: (x) => ask("encode", { input: Array.from(x) }).then((answer) => floats(answer.buffers[0])),
-  };
-  for (const [name, header] of Object.entries(layers)) {
-    engine[name] = network(header, buffers[Object.keys(layers).indexOf(name)]);
-  }
+// An encoder ends in mean and log-variance side by side; the widgets show mean and standard deviation.
+function spread(code) {
+  const latent = code.length / 2;
+  return code.map((value, j) => (j < latent ? value : Math.exp(value / 2)));
+}
+
+// The functions decode(z) and encode(x) of the layers at hand.
+function engineFrom(headers, buffers) {
+  const names = Object.keys(headers);
+  const engine = Object.fromEntries(names.map((name, i) => [name, network(headers[name], buffers[i])]));
+  const { encode } = engine;
+  if (encode) engine.encode = (x) => spread(encode(x));
   return engine;
 }
 
-// Calls engine.decode for the newest z only: while one is being decoded, later ones replace each other.
+// They run in the browser where the kernel hands out the layers; the kernel answers for the others.
+async function engineOf(model) {
+  const ask = asker(model);
+  const { layers, buffers } = await ask("layers", {}, 60);
+  const asked = (name) => (input) =>
+    ask(name, { input: Array.from(input) }).then((answer) => floats(answer.buffers[0]));
+  return { decode: asked("decode"), encode: asked("encode"), ...engineFrom(layers, buffers) };
+}
+
+// Calls `decode` for the newest input only: while one is being decoded, later ones replace each other.
 function newest(decode, draw, fail) {
   let busy = false;
   let waiting = null;

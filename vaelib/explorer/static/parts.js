@@ -16,9 +16,17 @@ function shape(name, attributes = {}, text = "") {
   return made;
 }
 
+const view = (data, Kind) => new Kind(data.buffer, data.byteOffset, data.byteLength);
+
 const spoken = (z) => `(${Array.from(z, (value) => value.toFixed(2)).join(", ")})`;
 
-// A square picture: draw(x) takes pixels in [0, 1].
+// Draws from N(0, 1), by Box and Muller.
+function normals(count) {
+  const radius = () => Math.sqrt(-2 * Math.log(1 - Math.random()));
+  return Float32Array.from({ length: count }, () => radius() * Math.cos(2 * Math.PI * Math.random()));
+}
+
+// A square picture: draw(x) takes pixels in [0, 1], which the canvas keeps unrounded as `pixels`.
 function digit(side, name) {
   const canvas = element("canvas", { width: side, height: side, role: "img", "aria-label": name });
   const context = canvas.getContext("2d");
@@ -30,6 +38,7 @@ function digit(side, name) {
       image.data[4 * i] = image.data[4 * i + 1] = image.data[4 * i + 2] = grey;
     }
     context.putImageData(image, 0, 0);
+    canvas.pixels = x;
     canvas.setAttribute("aria-label", label);
   };
   return { canvas, draw };
@@ -58,7 +67,8 @@ function cloud(points, labels, palette, place) {
   return [...dots, ...numerals];
 }
 
-// The plane of two latent dimensions: seen in -reach..reach. onMove([a, b]) is called while the point is dragged.
+// The plane of two latent dimensions, -reach..reach, with the codes of real images: points (one signed byte a coordinate,
+// 127 at the reach) coloured by label. onMove([a, b]) is called while the point is dragged; without it nothing moves.
 function plane({ points, labels, palette, reach, names }, onMove) {
   const [width, height, margin] = [320, 320, 26];
   const inner = width - 2 * margin;
@@ -75,7 +85,8 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   }
   svg.append(shape("text", { x: place([reach[0] / 2, 0])[0], y: height - 8, class: "tick" }, names[0]));
   svg.append(shape("text", { x: 14, y: place([0, reach[1] / 2])[1] + 4, class: "tick" }, names[1]));
-  svg.append(...cloud(points, labels, palette, place));
+  const codes = Array.from(view(points, Int8Array), (value, i) => (value / 127) * reach[i % 2]);
+  svg.append(...cloud(codes, view(labels, Uint8Array), palette, place));
   const spread = shape("ellipse", { class: "spread", visibility: "hidden" });
   const point = shape("circle", { r: 7, class: "point" });
   svg.append(spread, point);
@@ -93,14 +104,15 @@ function plane({ points, labels, palette, reach, names }, onMove) {
     }
     svg.setAttribute("aria-label", `The plane of ${names.join(" and ")}, at ${spoken(at)}`);
   };
-  if (onMove) letMove(svg, show, onMove, { width, margin, inner, reach });
-  else svg.setAttribute("role", "img");
+  if (onMove) return { svg, show: letMove(svg, show, onMove, { width, margin, inner, reach }) };
+  svg.setAttribute("role", "img");
   return { svg, show };
 }
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// Mouse, finger and keys: arrows move by a tenth, with Shift by a half, Home goes to the origin.
+// Mouse, finger and keys: arrows move by a tenth, with Shift by a half, Home goes to the origin. The keys start from
+// where the point was shown last, so what shows it is handed back.
 function letMove(svg, show, onMove, { width, margin, inner, reach }) {
   let at = [0, 0];
   svg.setAttribute("tabindex", 0);
@@ -131,9 +143,8 @@ function letMove(svg, show, onMove, { width, margin, inner, reach }) {
     const size = event.shiftKey ? 0.5 : 0.1;
     go(step ? at.map((value, axis) => value + size * step[axis]) : [0, 0]);
   });
-  const shown = show;
-  svg.follow = (to) => {
+  return (to) => {
     at = to;
-    shown(to);
+    show(to);
   };
 }

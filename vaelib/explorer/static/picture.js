@@ -24,11 +24,12 @@ function picture({ state, sliders, el }) {
     alert.textContent = error.message;
   };
   const draw = (at, x) => {
-    if (x.some(Number.isNaN)) return fail(new Error("The decoder yields NaN: its weights are damaged. Train or load it again."));
+    if (x.some(Number.isNaN)) return fail(new Error(DAMAGED));
     stage.hidden = false;
     alert.hidden = true;
+    decoded.canvas.z = at;
     decoded.draw(x, `The decoded digit at z = ${spoken(at)}`);
-    pad?.svg.follow(at);
+    pad?.show(at);
   };
   let show = () => {};
 
@@ -64,26 +65,18 @@ function picture({ state, sliders, el }) {
     said.textContent = state.get("said");
     const bytes = state.get("original");
     realFigure.hidden = !bytes.byteLength;
-    if (bytes.byteLength) real.draw(Float32Array.from(new Uint8Array(bytes.buffer, bytes.byteOffset), (v) => v / 255));
+    if (bytes.byteLength) real.draw(Float32Array.from(view(bytes, Uint8Array), (v) => v / 255));
     if (state.get("message")) fail(new Error(state.get("message")));
   };
 
-  const reach = state.get("reach");
-  if (reach.length) {
-    const settings = {
-      reach,
-      names: ["z₁", "z₂"],
-      palette: state.get("palette"),
-      points: floats(state.get("points")),
-      labels: new Uint8Array(state.get("labels").buffer, state.get("labels").byteOffset, state.get("labels").byteLength),
-    };
-    pad = plane(settings, (to) => {
+  if (state.get("plane").reach) {
+    pad = plane(state.get("plane"), (to) => {
       glide = null;
       sliders.forEach((slider, axis) => slider.set("value", to[axis]));
       sliders.forEach((slider) => slider.save_changes());
       changed();
     });
-    pad.svg.follow(z());
+    pad.show(z());
     stage.append(figure(pad.svg, "drag the point, or use the arrow keys"));
   }
   const onMessage = (content) => content.glide && move(content.glide);
@@ -103,6 +96,7 @@ function picture({ state, sliders, el }) {
       show(z());
     },
     fail,
+    glide: move,
     stop() {
       sliders.forEach((slider) => slider.off("change:value", onSlider));
       sliders.forEach((slider) => slider.off("comm_live_update", onLive));

@@ -1,0 +1,58 @@
+"""Draw a digit by hand, and see what the encoder makes of it."""
+
+import numpy as np
+import traitlets
+from jaxtyping import Float, Int
+
+from vaelib.explorer.browser import allow_widgets
+from vaelib.explorer.material import Material
+from vaelib.explorer.panel import Panel, static
+
+
+class Sketch(Panel):
+    """A canvas to draw on, q(z|x) on the plane, its reconstruction and a few draws; made by `draw_digit`."""
+
+    _esm = static("engine.js", "parts.js", "sketch.js", "sketch-widget.js")
+    needs = ("decode", "encode")
+    drawn = traitlets.Bytes().tag(sync=True)
+
+    @property
+    def image(self) -> Float[np.ndarray, "1 pixel"]:
+        """The drawing as the encoder sees it: pixels in [0, 1], a batch of one; black before the first stroke."""
+        pixels = np.frombuffer(self.drawn or bytes(self.side**2), np.uint8)
+        return (pixels / np.float32(255)).astype(np.float32)[None]
+
+    def __repr__(self) -> str:
+        """Whether something has been drawn."""
+        return f"Sketch({'drawn' if any(self.drawn) else 'empty'})"
+
+
+def draw_digit(
+    model, images: Float[np.ndarray, "image pixel"] | None = None, labels: Int[np.ndarray, " image"] | None = None
+) -> Sketch:
+    """A canvas to draw a digit on, with mouse, finger or keys; q(z|x), a reconstruction and draws follow the hand.
+
+    The drawing is brought to the form of MNIST (a box of 20 × 20, its centre of mass in the middle of 28 × 28) before
+    it is encoded. The plane shows the two most active dimensions of z, the codes of the images coloured by digit, and
+    the mean and one standard deviation of q(z|x). The draws are decoded from z ~ q(z|x).
+
+    Args:
+        model: as for `explore`, made for 28 × 28 pixels and with at least 2 latent dimensions.
+        images: real images in [0, 1] whose codes are shown, by default the bundled test digits.
+        labels: the digit in each image.
+
+    Returns:
+        A widget; its `image` is the drawing (1, 784), for your own code.
+
+    Raises:
+        TypeError, ValueError: as `explore`, and for a model of another size.
+    """
+    material = Material(model, images, labels)
+    codec = material.codec
+    if codec.pixels != 784 or codec.latent < 2:
+        raise ValueError(
+            f"draw_digit needs a model of 784 pixels and at least 2 latent dimensions, got {codec.pixels} and "
+            f"{codec.latent}; try vaelib.load_pretrained('bernoulli-z2')"
+        )
+    allow_widgets()
+    return Sketch(material, plane=material.plane(tuple(sorted(material.order[:2]))))

@@ -1,0 +1,92 @@
+"""What every widget is made of: a model, real images, their codes, and the order of the dimensions of z."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vaelib import checks
+from vaelib.data import load_mnist
+from vaelib.explorer.decode import Codec
+from vaelib.figures import CLASS_COLORS
+
+MOST = 2000  # codes on the plane and images to encode; more are only slower to send
+REACH = 3.0  # the least a slider reaches to both sides: three standard deviations of the prior
+
+
+class Material:
+    """A checked model with images, their codes (image, latent), and where the model cannot be used, the `problem`."""
+
+    def __init__(
+        self,
+        model,
+        images: Float[np.ndarray, "image pixel"] | None = None,
+        labels: Int[np.ndarray, " image"] | None = None,
+    ):
+        """Encode the images, by default the bundled test digits where the model is made for them.
+
+        Raises:
+            TypeError, ValueError: for an object that is no model, or images and labels that do not fit it.
+        """
+        self.codec = Codec(model)
+        self.images, self.labels = _checked(images, labels, self.codec.pixels)
+        self.codes, self.problem = self._encode()
+        self.reach = np.maximum(REACH, np.ceil(np.abs(self.codes).max(axis=0)))
+        self.activity = np.var(self.codes, axis=0)
+        self.order = [int(dim) for dim in np.argsort(-self.activity, kind="stable")]
+
+    def _encode(self) -> tuple[np.ndarray, str]:
+        """The codes of the images, and what is wrong with the model if it cannot encode or decode."""
+        nothing = np.zeros((1, self.codec.latent), np.float32)
+        try:
+            self.codec.decode(nothing)
+            return (self.codec.encode(self.images)[0] if len(self.images) else nothing), ""
+        except (TypeError, ValueError) as error:
+            sizes = f"codes of {self.codec.latent} numbers and images of {self.codec.pixels}"
+            return nothing, f"This model cannot be explored with {sizes}: {error}"
+
+    @property
+    def encodes(self) -> bool:
+        """Whether there are real images and a model that can encode them."""
+        return bool(len(self.images)) and not self.problem
+
+    def name(self, index: int) -> str:
+        """The words for an image."""
+        return f"Image {index}" + ("" if self.labels is None else f", digit {self.labels[index]}")
+
+    def plane(self, axes: tuple[int, int]) -> dict:
+        """The codes on two dimensions of z for the page: a byte a coordinate, 127 at the end of its reach."""
+        reach = self.reach[list(axes)]
+        points = (
+            np.round(127 * self.codes[:, list(axes)] / reach).astype(np.int8) if self.encodes else np.zeros(0, np.int8)
+        )
+        return {
+            "axes": list(axes),
+            "names": [dimension(axis) for axis in axes],
+            "reach": [float(limit) for limit in reach],
+            "points": points.tobytes(),
+            "labels": b"" if self.labels is None else self.labels.astype(np.uint8).tobytes(),
+            "palette": list(CLASS_COLORS),
+        }
+
+
+def dimension(index: int) -> str:
+    """The name of a dimension of z as the formulas write it, z₁ for index 0."""
+    return "z" + "".join(chr(ord("₀") + int(figure)) for figure in str(index + 1))
+
+
+def grey(x: Float[np.ndarray, "*shape"]) -> np.ndarray:
+    """Pixels in [0, 1] as bytes; means of a Gaussian outside the interval are clipped."""
+    return np.round(255 * np.clip(x, 0.0, 1.0)).astype(np.uint8)
+
+
+def _checked(images, labels, pixels: int) -> tuple[np.ndarray, np.ndarray | None]:
+    if images is None and labels is not None:
+        raise ValueError("labels came without images; pass both, as in explore(model, images, labels)")
+    if images is None and pixels == 784:
+        images, labels = load_mnist("test", limit=MOST)
+    elif images is None:
+        images = np.zeros((0, pixels), np.float32)
+    else:
+        images = checks.unit_interval(checks.batch_of(images, pixels, "images", "pixel"), "images")
+    if labels is not None and np.shape(labels) != (len(images),):
+        raise ValueError(f"labels must have shape ({len(images)},), one for each image, got {np.shape(labels)}")
+    return np.asarray(images)[:MOST], None if labels is None else np.asarray(labels)[:MOST]

@@ -1,0 +1,118 @@
+"""The explorer as one HTML file: sliders, plane and digit with the decoder in the page, no kernel and no network."""
+
+import base64
+import html
+import json
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vaelib.explorer.layers import Layers, decoder_layers
+from vaelib.explorer.material import Material, dimension, grey
+from vaelib.explorer.panel import static
+from vaelib.storage import write_atomically
+
+PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
+POINTS, DIGITS = 1000, 20  # codes on the page's plane, and real digits to encode
+
+
+def save_page(
+    model,
+    path: str | os.PathLike,
+    images: Float[np.ndarray, "image pixel"] | None = None,
+    labels: Int[np.ndarray, " image"] | None = None,
+    *,
+    title: str = "A decoder in your hand",
+    limit: int | None = 500_000,
+    overwrite: bool = False,
+) -> Path:
+    """Write an explorer that works without a kernel, from a server or opened from disk, with no other file.
+
+    The page holds the decoder's weights, in half precision where no pixel changes by more than 1e-3, else in single.
+
+    Args:
+        model: a VAE or an Autoencoder whose decoder is a plain network.
+        path: the file to write, such as "explorer.html".
+        images: real images in [0, 1], by default the bundled test digits; the page keeps 20 and the codes of 1,000.
+        labels: the digit in each image.
+        title: the page's title and heading.
+        limit: the largest page in bytes, or None.
+        overwrite: whether an existing file may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError, ValueError: as `explore`; for a decoder that is no plain network; for a page above the limit.
+        FileExistsError, FileNotFoundError: where the file exists, or its folder does not.
+    """
+    content = _page(Material(model, images, labels), title).encode()
+    if limit is not None and len(content) > limit:
+        raise ValueError(
+            f"the page would have {len(content):,} bytes, more than limit = {limit:,}; train a decoder with fewer "
+            "hidden units, or pass limit=None"
+        )
+    write_atomically(path, content, overwrite=overwrite)
+    return Path(path)
+
+
+def _page(material: Material, title: str) -> str:
+    """The page as text."""
+    if material.problem:
+        raise ValueError(material.problem)
+    layers = decoder_layers(material.codec)
+    if layers is None:
+        raise ValueError(
+            f"the decoder of {type(material.codec.model).__name__} is no plain network and cannot run in a page; "
+            "show it with explore(model), which has a kernel"
+        )
+    header, weights = _close_enough(layers, material).packed()
+    plane = material.plane((0, 1)) if material.codec.latent == 2 else {}
+    if plane:
+        plane["points"], plane["labels"] = plane["points"][: 2 * POINTS], plane["labels"][:POINTS]
+    shown = material.encodes * DIGITS
+    state = {
+        "side": int(np.sqrt(material.codec.pixels)),
+        "header": header,
+        "plane": {name: _text(value) if isinstance(value, bytes) else value for name, value in plane.items()},
+        "names": [dimension(dim) for dim in range(material.codec.latent)],
+        "order": material.order,
+        "reach": [float(reach) for reach in material.reach],
+        "codes": [[round(float(value), 4) for value in code] for code in material.codes[:shown]],
+        "titles": [material.name(index) for index in range(len(material.images[:shown]))],
+        "digits": _text(grey(material.images[:shown]).tobytes()),
+        "weights": _text(_planes(weights, 2 if header["half"] else 4)),
+    }
+    parts = {
+        "title": html.escape(title),
+        "style": static("vaelib.css", "page.css"),
+        "code": static("engine.js", "parts.js", "picture.js", "page.js"),
+        # "</script>" inside a string would end the script.
+        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+    }
+    page = static("page.html")
+    for name, text in parts.items():
+        page = page.replace(f"{{{{{name}}}}}", text)
+    return page
+
+
+def _close_enough(layers: Layers, material: Material) -> Layers:
+    """The layers in half precision if the digits stay the same to PIXEL a pixel, else as they are."""
+    draws = np.random.default_rng(0).standard_normal((POINTS, material.codec.latent), np.float32)
+    z = np.concatenate([material.codes[:POINTS], draws])
+    halved = layers.halved()
+    return halved if np.abs(halved(z) - material.codec.decode(z)).max() < PIXEL else layers
+
+
+def _planes(data: bytes, size: int) -> bytes:
+    """The first bytes of all numbers, then the second ...: exponents compress only where no fractions lie between."""
+    return np.frombuffer(data, np.uint8).reshape(-1, size).T.tobytes()
+
+
+def _text(data: bytes) -> str:
+    """Bytes for a page: deflated, in base 64."""
+    compress = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return base64.b64encode(compress.compress(data) + compress.flush()).decode()

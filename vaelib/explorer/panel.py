@@ -1,0 +1,63 @@
+"""A widget that the page draws, and what the kernel answers when the page asks."""
+
+from importlib.resources import files
+
+import anywidget
+import numpy as np
+import traitlets
+
+from vaelib.explorer.decode import Codec
+from vaelib.explorer.layers import decoder_layers, encoder_layers
+from vaelib.explorer.material import Material
+
+STATIC = files("vaelib.explorer") / "static"
+
+
+def static(*names: str) -> str:
+    """Files of the page's own code, joined: a widget's module is a single text and cannot import its neighbours."""
+    return "\n".join((STATIC / name).read_text("utf-8") for name in names)
+
+
+class Panel(anywidget.AnyWidget):
+    """A picture of a model with the plane of two of its latent dimensions.
+
+    The page asks for the layers of the networks and runs them itself; where a model is no plain network it asks for
+    each picture. Weights travel in an answer and not in the widget's state, which notebooks store.
+    """
+
+    _css = static("vaelib.css")
+    side = traitlets.Int().tag(sync=True)
+    latent = traitlets.Int().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+    plane = traitlets.Dict().tag(sync=True)
+    needs = ("decode",)
+
+    def __init__(self, material: Material, **state):
+        """Start listening."""
+        self._codec: Codec = material.codec
+        side = int(np.sqrt(self._codec.pixels))
+        super().__init__(side=side, latent=self._codec.latent, message=material.problem, **state)
+        self.on_msg(self._answer)
+
+    def _answer(self, _, content: dict, __) -> None:
+        asked = {"layers": self._layers, "decode": self._decode, "encode": self._encode}.get(content.get("ask"))
+        if asked is None:
+            return
+        try:
+            answer, buffers = asked(content)
+        except Exception as error:  # no cell to appear under: it is shown in place of the picture
+            answer, buffers = {"error": f"{type(error).__name__}: {error}"}, []
+        self.send({"id": content["id"]} | answer, buffers)
+
+    def _layers(self, _):
+        exporters = {"decode": decoder_layers, "encode": encoder_layers}
+        found = {name: exporters[name](self._codec) for name in self.needs}
+        packed = {name: layers.packed() for name, layers in found.items() if layers is not None}
+        return {"layers": {name: header for name, (header, _) in packed.items()}}, [data for _, data in packed.values()]
+
+    def _decode(self, content: dict):
+        return {}, [self._codec.decode(np.array([content["input"]], np.float32))[0].astype("<f4").tobytes()]
+
+    def _encode(self, content: dict):
+        mu, std = self._codec.encode(np.array([content["input"]], np.float32))
+        return {}, [np.concatenate([mu[0], std[0]]).astype("<f4").tobytes()]

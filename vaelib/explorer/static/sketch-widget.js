@@ -1,0 +1,8 @@
+// The drawing in a notebook.
+
+async function render({ model, el }) {
+  const shown = sketch({ state: model, el });
+  engineOf(model).then(shown.start, shown.fail);
+}
+
+export default { render };
