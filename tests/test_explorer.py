@@ -1,3 +1,4 @@
+import base64
 import gc
 import io
 import re
@@ -129,8 +130,9 @@ def test_live_figure_makes_the_control_that_is_asked_for():
 
 def test_live_figure_is_a_picture_too_where_there_are_no_widgets():
     live = curve()
-    bundle = live._repr_mimebundle_()
-    assert bundle["image/png"] == live.frame
+    bundle, metadata = live._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == live.frame
+    assert metadata["image/png"]["alt"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 

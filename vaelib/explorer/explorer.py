@@ -10,7 +10,7 @@ import traitlets
 from jaxtyping import Float, Int
 
 from vaelib import checks
-from vaelib.explorer.browser import allow_widgets
+from vaelib.explorer.browser import allow_widgets, with_picture
 from vaelib.explorer.decode import traversal
 from vaelib.explorer.material import Material, dimension, grey
 from vaelib.explorer.panel import Panel, static
@@ -148,7 +148,9 @@ class Explorer(ipywidgets.VBox):
         if self.message:
             return bundle
         strip = traversal(self._material.codec, self.z, self.order[:3], np.linspace(-3, 3, 11))
-        return bundle | {"image/png": _png(strip)}
+        return with_picture(
+            bundle, _png(strip), "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
+        )
 
 
 def explore(

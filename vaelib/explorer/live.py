@@ -16,7 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vaelib.explorer.browser import allow_widgets
+from vaelib.explorer.browser import allow_widgets, with_picture
 
 WIDE = {"description_width": "initial"}
 
@@ -37,7 +37,8 @@ class LiveFigure(ipywidgets.VBox):
         self._background, self._drawn = None, frozenset()
         self.sliders = dict(sliders)
         self._image = Frame(value=self._draw(), format="png", tooltip=alt)
-        self._image.layout = ipywidgets.Layout(max_width="100%", height="auto", object_fit="contain")
+        width = f"{self._canvas.get_width_height()[0]}px"
+        self._image.layout = ipywidgets.Layout(width=width, max_width="100%", height="auto", align_self="flex-start")
         self._alert = ipywidgets.HTML(layout=ipywidgets.Layout(display="none"))
         for slider in self.sliders.values():
             slider.observe(self._on_move, names="value")
@@ -91,7 +92,7 @@ class LiveFigure(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         """The widget, and the present frame for those who read without a kernel."""
-        return super()._repr_mimebundle_(**kwargs) | {"image/png": self.frame}
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.frame, self._image.tooltip or repr(self))
 
 
 def live_figure(
