@@ -31,10 +31,11 @@ def floating(x, name: str) -> jax.Array | np.ndarray:
 def finite(x, name: str):
     """No NaN and no infinity, where the values are known."""
     if not is_traced(x):
-        bad = ~jnp.isfinite(x)
-        if bad.any():
+        with jax.ensure_compile_time_eval():  # a constant inside a jitted function has known values, too
+            bad = int(jnp.sum(~jnp.isfinite(x)))
+        if bad:
             raise ValueError(
-                f"{name} must be finite, got {int(bad.sum())} NaN or infinite of {x.size} values; clean the data first"
+                f"{name} must be finite, got {bad} NaN or infinite of {x.size} values; clean the data first"
             )
     return x
 
@@ -62,8 +63,9 @@ def batch_of(x, size: int, name: str, meaning: str):
 
 def unit_interval(x, name: str):
     """Pixels in [0, 1], where the values are known."""
-    if not is_traced(x):
-        low, high = float(jnp.min(x)), float(jnp.max(x))
+    if not is_traced(x) and x.size:
+        with jax.ensure_compile_time_eval():
+            low, high = float(jnp.min(x)), float(jnp.max(x))
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(
                 f"{name} must hold pixels in [0, 1], got values from {low:g} to {high:g}; divide 8-bit images by 255"

@@ -22,7 +22,13 @@ def _broadcast(x: Float[Array, "*batch event"], parameter: Float[Array, "*more e
     """Both arrays at their common shape, explicitly, so that implicit rank promotion can stay forbidden."""
     checks.floating(x, "x")
     checks.last_axis(x, parameter.shape[-1], "x", f"entry of {name}")
-    return jnp.broadcast_arrays(x, parameter)
+    try:
+        return jnp.broadcast_arrays(x, parameter)
+    except ValueError as error:
+        raise ValueError(
+            f"x and {name} must have shapes that fit, got {x.shape} and {parameter.shape}; give them the same batch "
+            "axes, or 1 where one is repeated, with samples leading"
+        ) from error
 
 
 def _checked_parameters(**parameters) -> None:

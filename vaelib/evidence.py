@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
-from vaelib.objectives import LatentVariableModel, log_weights
+from vaelib.objectives import LatentVariableModel, check_log_weights, log_weights
 
 CHUNK = 50  # draws of z decoded at once
 BLOCK = 100  # images treated at once; 50 × 100 images of 784 floats are 16 MB
@@ -58,9 +58,7 @@ def effective_sample_size(log_w: Float[Array, "sample *batch"]) -> Float[Array, 
 
     `log_w` are log weights with draws along the leading axis, as from `log_weights`. Source: Kong (1992).
     """
-    checks.floating(log_w, "log_w")
-    if log_w.ndim == 0 or log_w.shape[0] == 0:
-        raise ValueError(f"log_w must have shape (sample, *batch) with at least one sample, got {log_w.shape}")
+    check_log_weights(log_w)
     return jnp.exp(2 * jax.nn.logsumexp(log_w, axis=0) - jax.nn.logsumexp(2 * log_w, axis=0))
 
 

@@ -36,7 +36,10 @@ class LinearGaussianVAE(nnx.Module):
         """
         W, b = jnp.asarray(checks.floating(W, "W")), jnp.asarray(checks.floating(b, "b"))
         if W.ndim != 2 or b.shape != W.shape[:1]:
-            raise ValueError(f"W must have shape (pixel, latent) and b (pixel,), got {W.shape} and {b.shape}")
+            raise ValueError(
+                f"W must have shape (pixel, latent) and b (pixel,), got {W.shape} and {b.shape}; use W[:, None] for "
+                "one latent dimension"
+            )
         checks.number(sigma, "sigma", low=0.0, open_low=True)
         self.pixels, self.latent = W.shape
         self.W, self.b = nnx.Param(checks.finite(W, "W")), nnx.Param(checks.finite(b, "b"))
@@ -60,11 +63,18 @@ class LinearGaussianVAE(nnx.Module):
         checks.positive_int(latent, "latent")
         x = jnp.asarray(checks.finite(checks.floating(x, "x"), "x"))
         if x.ndim != 2 or not latent < min(x.shape):
-            raise ValueError(f"x must have shape (batch, pixel), both above latent = {latent}, got {x.shape}")
+            raise ValueError(
+                f"x must have shape (batch, pixel), both above latent = {latent}, got {x.shape}; take more data, or "
+                "fewer latent dimensions"
+            )
         b = jnp.mean(x, axis=0)
         _, singular, vectors = jnp.linalg.svd(x - b[None, :], full_matrices=False)
         eigenvalues = jnp.square(singular) / x.shape[0]
         sigma2 = jnp.sum(eigenvalues[latent:]) / (x.shape[1] - latent)
+        if not sigma2 > 0:
+            raise ValueError(
+                f"x must vary in more than latent = {latent} directions, or the best sigma is 0; take fewer"
+            )
         scale = jnp.sqrt(jnp.maximum(eigenvalues[:latent] - sigma2, 0.0))
         return cls(vectors[:latent].T * scale[None, :], b, float(jnp.sqrt(sigma2)))
 
@@ -75,8 +85,7 @@ class LinearGaussianVAE(nnx.Module):
 
     def encode(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
         """q(z|x), shape (*batch, latent)."""
-        centred = self._centred(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel"))
-        mu = _dot(centred, self.A[...].T)
+        mu = _dot(self._centred(x), self.A[...].T)
         return Gaussian(mu=mu, log_var=jnp.broadcast_to(self.log_var[...], mu.shape))
 
     def decode(self, z: Float[Array, "*batch latent"]) -> Gaussian:
@@ -120,7 +129,7 @@ class LinearGaussianVAE(nnx.Module):
 
         E_q‖x - b - W z‖² = ‖x - b - W mu‖² + Σ_j sigma_j² ‖W_j‖².
         """
-        residual = self._centred(x) - _dot(q.mu, self.W[...].T)
+        residual = self._centred(x) - _dot(self._codes(q), self.W[...].T)
         spread = _dot(jnp.exp(q.log_var), jnp.sum(jnp.square(self.W[...]), axis=0))
         squared_error = jnp.sum(jnp.square(residual), -1) + spread
         recon = -0.5 * squared_error * jnp.exp(-self.log_sigma2[...])
@@ -132,7 +141,7 @@ class LinearGaussianVAE(nnx.Module):
         """The exact gap KL(q ‖ p(z|x)) = ½ (tr M Σ_q + (mu - m)ᵀ M (mu - m) - latent - log|M| - log|Σ_q|), in nats."""
         m, _ = self.posterior(x)
         M = self.precision()
-        shift = q.mu - m
+        shift = self._codes(q) - m
         distance = jnp.sum(shift * _dot(shift, M), axis=-1)
         trace = _dot(jnp.exp(q.log_var), jnp.diag(M))
         log_det_q = jnp.sum(q.log_var, axis=-1)
@@ -147,5 +156,9 @@ class LinearGaussianVAE(nnx.Module):
         self.A[...] = jnp.linalg.solve(M, self.W[...].T) * jnp.exp(-self.log_sigma2[...])
         self.log_var[...] = -jnp.log(jnp.diag(M))
 
+    def _codes(self, q):
+        return checks.last_axis(q.mu, self.latent, "q.mu", "latent dimension")
+
     def _centred(self, x):
+        checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")
         return x - jnp.broadcast_to(self.b[...], x.shape)

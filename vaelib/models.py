@@ -44,14 +44,16 @@ class Encoder(nnx.Module):
     """
 
     def __init__(self, *, pixels: int, hidden: Sequence[int], latent: int, activation: str = "relu", rngs: nnx.Rngs):
-        """Build the trunk and the two heads."""
+        """Build the trunk and the two heads; raises as `VAE` does."""
+        latent, hidden, pixels = _checked_sizes(latent, hidden, pixels, activation, rngs)
+        self.pixels = pixels
         self.trunk = MLP(pixels, hidden, activation, rngs=rngs)
         self.mu = nnx.Linear(hidden[-1], latent, rngs=rngs)
         self.log_var = nnx.Linear(hidden[-1], latent, rngs=rngs)
 
     def __call__(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
         """The posterior's approximation q(z|x)."""
-        h = self.trunk(x)
+        h = self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel"))
         return Gaussian(mu=self.mu(h), log_var=self.log_var(h))
 
 
@@ -74,7 +76,10 @@ class Decoder(nnx.Module):
         activation: str = "relu",
         rngs: nnx.Rngs,
     ):
-        """Build the trunk and the output layer."""
+        """Build the trunk and the output layer; raises as `VAE` does."""
+        latent, hidden, pixels = _checked_sizes(latent, hidden, pixels, activation, rngs)
+        sigma = _checked_likelihood(likelihood, sigma)
+        self.latent = latent
         self.trunk = MLP(latent, hidden, activation, rngs=rngs)
         self.output = nnx.Linear(hidden[-1], pixels, rngs=rngs)
         self.likelihood = likelihood
@@ -85,6 +90,7 @@ class Decoder(nnx.Module):
 
     def __call__(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """The distribution p(x|z) of the image."""
+        z = checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension")
         logits = self.output(self.trunk(z))
         if self.likelihood == "bernoulli":
             return Bernoulli(logits)
@@ -106,7 +112,6 @@ class ImageModel(nnx.Module):
         sigma: float | str = 0.1,
         activation: str = "relu",
         pixels: int = 784,
-        mean_image: Float[Array, " pixel"] | None = None,
         rngs: nnx.Rngs,
     ):
         """Build the networks.
@@ -118,28 +123,19 @@ class ImageModel(nnx.Module):
             sigma: standard deviation of a Gaussian p(x|z) in units of x, or "learned" for one trained number.
             activation: "relu", "tanh", "softplus" or "gelu".
             pixels: size of an image, 784 for 28 × 28.
-            mean_image: mean of the training images; the output layer starts there instead of at grey, which saves the
-                first epoch from learning it.
             rngs: the source of the initial weights, `nnx.Rngs(seed)`.
 
         Raises:
             TypeError, ValueError: for an argument of the wrong kind or size, named in the message.
         """
-        hidden = _widths(hidden)
-        checks.positive_int(latent, "latent")
-        checks.positive_int(pixels, "pixels")
-        checks.one_of(likelihood, LIKELIHOODS, "likelihood")
-        checks.one_of(activation, ACTIVATIONS, "activation")
-        if sigma != "learned":
-            checks.number(sigma, "sigma", low=0.0, open_low=True)
+        latent, hidden, pixels = _checked_sizes(latent, hidden, pixels, activation, rngs)
+        sigma = _checked_likelihood(likelihood, sigma)
         self.latent, self.pixels, self.hidden = latent, pixels, hidden
         self.likelihood, self.sigma, self.activation = likelihood, sigma, activation
         sizes = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
         mirrored = sizes | {"hidden": hidden[::-1]}
         self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
-        if mean_image is not None:
-            self.decoder.output.bias[...] = _logit(checks.last_axis(mean_image, pixels, "mean_image", "pixel"))
 
     @property
     def config(self) -> dict:
@@ -155,11 +151,12 @@ class ImageModel(nnx.Module):
         Layer by layer, the initialisers compile one small program each; together they are one, and cached on disk where
         JAX's compilation cache is on. Raises as the constructor does.
         """
-        if isinstance(seed, bool) or not isinstance(seed, int):
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise TypeError(f"seed must be an integer, got {seed!r} ({type(seed).__name__})")
         unknown = sorted(set(config) - set(inspect.signature(cls.__init__).parameters) | {"self", "rngs"} & set(config))
         if unknown:
-            raise TypeError(f"{cls.__name__} has no argument {', '.join(unknown)}; see help(vaelib.{cls.__name__})")
+            name = cls.__name__
+            raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
         def build(key):
             return cls(**config, rngs=nnx.Rngs(key))
@@ -170,14 +167,11 @@ class ImageModel(nnx.Module):
 
     def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
-        return self.decoder(checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension"))
+        return self.decoder(z)
 
     def check_data(self, x) -> Float[Array, "batch pixel"]:
         """The images (batch, pixel) in [0, 1] this model is made for; anything else is refused with the remedy."""
         return checks.unit_interval(checks.batch_of(x, self.pixels, "x", "pixel"), "x")
-
-    def _check_pixels(self, x) -> Float[Array, "*batch pixel"]:
-        return checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")
 
 
 class VAE(ImageModel):
@@ -191,7 +185,7 @@ class VAE(ImageModel):
 
     def encode(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
         """q(z|x) for images x of shape (*batch, pixel)."""
-        return self.encoder(self._check_pixels(x))
+        return self.encoder(x)
 
 
 class Autoencoder(ImageModel):
@@ -203,7 +197,7 @@ class Autoencoder(ImageModel):
 
     def encode(self, x: Float[Array, "*batch pixel"]) -> Float[Array, "*batch latent"]:
         """The code z of each image, shape (*batch, latent)."""
-        return self.code(self.trunk(self._check_pixels(x)))
+        return self.code(self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")))
 
 
 def _widths(hidden) -> tuple[int, ...]:
@@ -213,7 +207,19 @@ def _widths(hidden) -> tuple[int, ...]:
     return tuple(checks.positive_int(width, "hidden") for width in hidden)
 
 
-def _logit(mean: Float[Array, " pixel"]) -> Float[Array, " pixel"]:
-    """log(p / (1 - p)), with p kept off 0 and 1: border pixels are black in every image, but may not stay so."""
-    p = jnp.clip(jnp.asarray(mean), 1e-3, 1 - 1e-3)
-    return jnp.log(p) - jnp.log1p(-p)
+def _checked_sizes(latent, hidden, pixels, activation, rngs) -> tuple[int, tuple[int, ...], int]:
+    """Latent, hidden and pixels as plain integers, which JSON can hold; all five are what a constructor takes."""
+    checks.one_of(activation, ACTIVATIONS, "activation")
+    if not isinstance(rngs, nnx.Rngs):
+        raise TypeError(f"rngs must be the source of the initial weights, nnx.Rngs(0), got {type(rngs).__name__}")
+    return checks.positive_int(latent, "latent"), _widths(hidden), checks.positive_int(pixels, "pixels")
+
+
+def _checked_likelihood(likelihood, sigma) -> float | str:
+    """The standard deviation as a plain number, or "learned"."""
+    checks.one_of(likelihood, LIKELIHOODS, "likelihood")
+    if isinstance(sigma, str):
+        if sigma != "learned":
+            raise ValueError(f'sigma must be a positive number or "learned", got {sigma!r}')
+        return sigma
+    return checks.number(sigma, "sigma", low=0.0, open_low=True)

@@ -72,7 +72,9 @@ def elbo(
     Source: Kingma & Welling (2013), equations 3, 7 and 10.
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
-    q = model.encode(x if inputs is None else model.check_data(inputs))
+    if not isinstance(beta, jax.Array):
+        checks.number(beta, "beta", low=0.0)
+    q = _posterior(model, _encoder_input(model, x, inputs))
     z = q.sample(key, (num_samples,))
     recon = jnp.mean(model.decode(z).log_prob(x), axis=0)
     kl = kl_to_standard_normal(q)
@@ -97,7 +99,7 @@ def log_weights(
     if proposal == "prior":
         z = standard_normal((x.shape[0], model.latent)).sample(key, (num_samples,))
         return model.decode(z).log_prob(x)
-    q = model.encode(x)
+    q = _posterior(model, x)
     z = q.sample(key, (num_samples,))
     return _likelihood_and_weights(model, q, z, x)[1]
 
@@ -111,7 +113,7 @@ def importance_weighted_bound(
     which stay the ELBO's and so show how q is used. Source: Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
-    q = model.encode(x)
+    q = _posterior(model, x)
     z = q.sample(key, (num_samples,))
     log_px_given_z, log_w = _likelihood_and_weights(model, q, z, x)
     return Terms(recon=jnp.mean(log_px_given_z, axis=0), kl=kl_to_standard_normal(q), elbo=log_mean_exp(log_w))
@@ -125,13 +127,43 @@ def reconstruction(
     `key` is taken so that all objectives have one signature: nothing here is random.
     """
     x, _, _ = _checked(model, x, key, 1)
-    recon = model.decode(model.encode(x if inputs is None else model.check_data(inputs))).log_prob(x)
+    z = model.encode(_encoder_input(model, x, inputs))
+    if isinstance(z, Gaussian):
+        raise TypeError(
+            f"model must encode to one code an image, got {type(model).__name__}, whose encode returns q(z|x); use elbo"
+        )
+    recon = model.decode(z).log_prob(x)
     return Terms(recon=recon, kl=jnp.zeros_like(recon), elbo=recon)
 
 
 def log_mean_exp(log_w: Float[Array, "sample *batch"]) -> Float[Array, "*batch"]:
     """Return log (1/k) Σ_i exp(log w_i) over the leading axis, without overflow."""
+    check_log_weights(log_w)
     return jax.nn.logsumexp(log_w, axis=0) - jnp.log(log_w.shape[0])
+
+
+def check_log_weights(log_w) -> None:
+    """Floats with at least one draw along the leading axis."""
+    checks.floating(log_w, "log_w")
+    if log_w.ndim == 0 or log_w.shape[0] == 0:
+        raise ValueError(f"log_w must have shape (sample, *batch) with at least one sample, got {log_w.shape}")
+
+
+def _posterior(model, x) -> Gaussian:
+    q = model.encode(x)
+    if not isinstance(q, Gaussian):
+        raise TypeError(
+            f"model must encode to a Gaussian q(z|x), got {type(model).__name__}, whose encode does not; the objective "
+            "of an Autoencoder is reconstruction"
+        )
+    return q
+
+
+def _encoder_input(model, x, inputs):
+    if inputs is None:
+        return x
+    checks.same_shape(model.check_data(inputs), x, "inputs", "x")
+    return inputs
 
 
 def _likelihood_and_weights(model, q: Gaussian, z, x):
