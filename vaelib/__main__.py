@@ -250,7 +250,7 @@ def _draw(model, images, labels, noise: float, output: Path, reconstructions: bo
             figures.save(ax.figure, output / f"{name}.png", alt=f"10 × 10 test digits: {name}")
     if manifold or (manifold is None and model.latent == 2):
         z = figures.prior_grid(20, kind="uniform", limit=2.0)
-        ax = figures.manifold(model.decode(z).mean, extent=2.0)
+        ax = figures.manifold(model.decode(z).mean, z)
         figures.save(ax.figure, output / "manifold.png", alt="20 × 20 decoded points of the latent plane")
         ax = figures.latent_scatter(codes(model, images[:5000]), labels[:5000])
         figures.save(ax.figure, output / "labels.png", alt="Codes of the test digits, coloured by digit")
@@ -275,7 +275,7 @@ def _record_results(path: Path, name: str, results: dict) -> None:
 
 def _write_json(path: Path, content: dict) -> None:
     """Replace a JSON file atomically."""
-    from vaelib.storage import write_atomically
+    from vaelib.files import write_atomically
 
     write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), overwrite=True)
 

@@ -10,7 +10,6 @@ and the arrays are its parameters by dotted name, such as "decoder.output.kernel
 
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vaelib import checks
+from vaelib.files import write_atomically
 from vaelib.models import VAE, Autoencoder
 
 MODELS = {"VAE": VAE, "Autoencoder": Autoencoder}
@@ -28,31 +28,6 @@ FORMAT, VERSION = "vaelib model", 1
 DTYPES = ("float32", "float16")
 # safetensors writes the header's strings in random order: with one alone, equal content gives equal bytes.
 HEADER_KEY = "vaelib"
-
-
-def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool) -> None:
-    """Write a file so that `path` holds the old content or the new, whatever interrupts it.
-
-    The content goes to a temporary file in the same folder, is forced to the disk, and takes the name in one step.
-
-    Raises:
-        FileExistsError: where `path` exists and overwrite is False.
-        FileNotFoundError: where its folder does not exist.
-    """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it, or choose another path")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}; create {str(path.parent)!r}")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, object], metadata: dict, *, overwrite: bool) -> None:

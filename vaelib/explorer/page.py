@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.material import Material, dimension, grey
 from vaelib.explorer.panel import static
-from vaelib.storage import write_atomically
+from vaelib.files import write_atomically
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
 POINTS, DIGITS = 1000, 20  # codes on the page's plane, and real digits to encode

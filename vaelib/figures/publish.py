@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from vaelib.files import write_atomically
+
 DPI, SCREEN_DPI = 160, 100  # drawn finer than shown, for screens of high resolution
 LARGE = 60_000  # bytes
 SIGNATURE = "vaelib.figures"
@@ -76,15 +78,6 @@ def _target(path: str | os.PathLike) -> Path:
     return path
 
 
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
     """Write the figure as a small PNG whose metadata hold the description `alt`; returns the path.
 
@@ -92,7 +85,7 @@ def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
     replaced; any other is refused with FileExistsError. Given Axes, the whole figure they belong to is written.
     """
     path, alt = _target(path), _words(alt, "alt", "A curve that rises and levels off.")
-    _write(path, _png(_figure(fig), alt)[0])
+    write_atomically(path, _png(_figure(fig), alt)[0], overwrite=True)
     return path
 
 
@@ -125,7 +118,7 @@ def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLi
     target = None if save_as is None else _target(save_as)
     content, width = _png(fig, alt)
     if target is not None:
-        _write(target, content)
+        write_atomically(target, content, overwrite=True)
     plt.close(fig)
     display(_Shown(alt, {"image/png": base64.b64encode(content).decode()}, {"image/png": {"alt": alt, "width": width}}))
     words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"
