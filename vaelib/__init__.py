@@ -10,13 +10,14 @@ from vaelib.compilation import cache_compiled_programs
 from vaelib.data import binarize, load_mnist, salt_and_pepper
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, kl_to_standard_normal, standard_normal
 from vaelib.evidence import effective_sample_size, log_evidence, prior_log_evidence
+from vaelib.history import History
 from vaelib.latents import active_units, codes, latent_activity
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder, Decoder, Encoder
 from vaelib.objectives import Terms, elbo, importance_weighted_bound, log_mean_exp, log_weights, reconstruction
 from vaelib.pretrained import load_pretrained, pretrained_names
 from vaelib.storage import load_model, save_model
-from vaelib.training import History, evaluate, fit
+from vaelib.training import evaluate, fit
 
 WIDGETS = ("explore", "live_figure")
 

@@ -6,12 +6,9 @@ The images are an argument of the program and stay on the device; the state is d
 are folded from the epoch and the step, so an epoch depends on nothing but the key and the state before it.
 """
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from os import PathLike
 
@@ -25,52 +22,11 @@ from tqdm.auto import tqdm
 
 from vaelib import checkpoints, checks
 from vaelib.data import binarize as draw_binary
+from vaelib.history import History
+from vaelib.interruption import interruption
 from vaelib.objectives import Objective, Terms, elbo
 
 EVALUATION_BLOCK = 1000  # images evaluated at once
-
-
-@dataclass
-class History:
-    """What happened in training, in nats per image.
-
-    Attributes:
-        train: "recon", "kl", "elbo" of the objective, one mean an epoch, taken while the weights moved.
-        held_out: the same on held-out images at the end of each epoch; empty lists without such images.
-        steps: the same of the objective, one mean a step, arrays of shape (step,).
-        seconds: duration of each epoch, the first with its compilation.
-        images: training images seen an epoch.
-        interrupted: whether training was stopped before its last epoch.
-    """
-
-    train: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in Terms._fields})
-    held_out: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in Terms._fields})
-    steps: dict[str, np.ndarray] = field(
-        default_factory=lambda: {name: np.zeros(0, np.float32) for name in Terms._fields}
-    )
-    seconds: list[float] = field(default_factory=list)
-    images: int = 0
-    interrupted: bool = False
-
-    @property
-    def epochs(self) -> int:
-        """Epochs completed."""
-        return len(self.seconds)
-
-    @property
-    def images_per_second(self) -> float:
-        """The median rate over the epochs, without the first where there are more: it compiles."""
-        seconds = self.seconds[1:] or self.seconds
-        return self.images / float(np.median(seconds)) if seconds else 0.0
-
-    def _add_epoch(self, steps: Terms, held_out: dict[str, float] | None, images: int, seconds: float) -> None:
-        for name, values in steps._asdict().items():
-            self.train[name].append(float(np.mean(values, dtype=np.float64)))
-            self.steps[name] = np.concatenate([self.steps[name], values])
-            if held_out is not None:
-                self.held_out[name].append(held_out[name])
-        self.images = images
-        self.seconds.append(seconds)
 
 
 @dataclass(frozen=True)
@@ -187,7 +143,7 @@ def fit(
         held_out = draw_binary(held_out, jax.random.fold_in(evaluation_key, 1)) if binarize else held_out
 
     bar = tqdm(total=epochs, initial=history.epochs, unit="epoch", disable=not progress)
-    with _interruption() as interrupted, bar:
+    with interruption() as interrupted, bar:
         while history.epochs < epochs and not interrupted.is_set():
             start = time.perf_counter()
             state, steps, finite = _epoch(program, state, rest, data, key, history.epochs)
@@ -196,9 +152,9 @@ def fit(
             seconds = time.perf_counter() - start
             nnx.update(model, jax.tree.map(jnp.copy, state[0]))
             measured = None if held_out is None else evaluate(model, held_out, evaluation_key, objective=objective)
-            history._add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
+            history.add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
             run.save(state, history)
-            bar.set_postfix_str(_postfix(history))
+            bar.set_postfix_str(str(history))
             bar.update()
             if callback is not None:
                 callback(history.epochs, model, history)
@@ -295,29 +251,6 @@ def _sharding(mesh: jax.sharding.Mesh, *axes: str) -> jax.sharding.NamedSharding
     return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
 
 
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """An event that is set by the first Ctrl-C instead of an exception, which would lose the donated state.
-
-    A second Ctrl-C raises KeyboardInterrupt. Signals belong to the main thread; in another the event is never set.
-    """
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def on_signal(number, frame):
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    previous = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
 def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
     """Raise FloatingPointError that names the first term and step gone wrong in this epoch."""
     remedy = (
@@ -332,12 +265,6 @@ def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
         )
     if not weights_finite:
         raise FloatingPointError(f"a weight stopped being finite at the last step of epoch {epoch + 1}. {remedy}")
-
-
-def _postfix(history: History) -> str:
-    """The progress bar's text: the latest ELBO, held-out where there is one, and the rate."""
-    elbo_now = (history.held_out["elbo"] or history.train["elbo"])[-1]
-    return f"ELBO {elbo_now:.2f} nats, {history.images / history.seconds[-1]:,.0f} images/s"
 
 
 def _name(option) -> str | float | None:
