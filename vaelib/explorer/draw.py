@@ -14,7 +14,7 @@ class Sketch(Panel):
 
     _esm = static("engine.js", "parts.js", "sketch.js", "sketch-widget.js")
     needs = ("decode", "encode")
-    drawn = traitlets.Bytes().tag(sync=True)
+    drawn = traitlets.Bytes().tag(sync=True, from_json=lambda value, _: bytes(value))  # it arrives as a memoryview
 
     @property
     def image(self) -> Float[np.ndarray, "1 pixel"]:

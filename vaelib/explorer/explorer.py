@@ -194,7 +194,7 @@ def _slider(dim: int, reach: float) -> ipywidgets.FloatSlider:
         min=-reach,
         max=reach,
         value=0.0,
-        step=0.05,
+        step=None,  # a step would round the codes of real digits; the page gives the arrow keys theirs
         description=dimension(dim),
         readout_format=".2f",
         layout=ipywidgets.Layout(width="100%"),

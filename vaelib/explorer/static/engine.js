@@ -105,7 +105,8 @@ async function engineOf(model) {
   const { layers, buffers } = await ask("layers", {}, 60);
   const asked = (name) => (input) =>
     ask(name, { input: Array.from(input) }).then((answer) => floats(answer.buffers[0]));
-  return { decode: asked("decode"), encode: asked("encode"), ...engineFrom(layers, buffers) };
+  const local = engineFrom(layers, buffers);
+  return { decode: asked("decode"), encode: asked("encode"), ...local, needsKernel: !local.decode };
 }
 
 // Calls `decode` for the newest input only: while one is being decoded, later ones replace each other.

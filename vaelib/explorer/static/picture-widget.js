@@ -2,19 +2,34 @@
 
 const prefix = "IPY_MODEL_";
 
-async function nameHandles(slider, tries = 50) {
+const KEYS = { ArrowLeft: -0.05, ArrowDown: -0.05, ArrowRight: 0.05, ArrowUp: 0.05, PageDown: -0.5, PageUp: 0.5 };
+
+// ipywidgets leaves its handles without a name, and without steps a tenth of the range to a key.
+async function finishHandles(slider, tries = 50) {
   const views = await Promise.all(Object.values(slider.views ?? {}));
   const handles = views.map((view) => view.el.querySelector(".noUi-handle")).filter(Boolean);
-  handles.forEach((handle) => handle.setAttribute("aria-label", slider.get("description")));
-  if (!handles.length && tries) setTimeout(nameHandles, 100, slider, tries - 1);
+  if (!handles.length && tries) setTimeout(finishHandles, 100, slider, tries - 1);
+  for (const handle of handles) {
+    handle.setAttribute("aria-label", slider.get("description"));
+    handle.parentElement.addEventListener("keydown", (event) => onKey(event, slider), { capture: true });
+  }
+}
+
+function onKey(event, slider) {
+  if (!(event.key in KEYS)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const value = Math.round(1e4 * (slider.get("value") + KEYS[event.key])) / 1e4;
+  slider.set("value", Math.min(slider.get("max"), Math.max(slider.get("min"), value)));
+  slider.save_changes();
 }
 
 async function render({ model, el }) {
   const ids = model.get("sliders").map((reference) => reference.slice(prefix.length));
   const sliders = await Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
   const shown = picture({ state: model, sliders, el });
-  sliders.forEach((slider) => nameHandles(slider));
-  engineOf(model).then(shown.start, shown.fail);
+  sliders.forEach((slider) => finishHandles(slider));
+  if (!model.get("message")) engineOf(model).then(shown.start, shown.fail);
   return shown.stop;
 }
 

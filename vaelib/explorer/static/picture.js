@@ -17,6 +17,7 @@ function picture({ state, sliders, el }) {
   let pad = null;
   let glide = null;
   let queued = false;
+  let needsKernel = true;
 
   const fail = (error) => {
     stage.hidden = true;
@@ -42,8 +43,9 @@ function picture({ state, sliders, el }) {
       if (!glide) show(z());
     });
   };
-  const onSlider = (_model, _value, options) => {
-    if (options?.updated_view) glide = null; // the reader's hand goes before a motion under way
+  // The reader's hand goes before a motion under way; the slider that only takes its new place does not.
+  const onSlider = (_model, value, options) => {
+    if (options?.updated_view && glide?.to.every((end) => Math.abs(value - end) > 1e-6)) glide = null;
     changed();
   };
   const step = (now) => {
@@ -81,7 +83,9 @@ function picture({ state, sliders, el }) {
   }
   const onMessage = (content) => content.glide && move(content.glide);
   const onLive = () => {
-    if (sliders.some((slider) => slider.comm_live === false)) said.textContent = `${SILENCE} ${STILL}`;
+    if (sliders.every((slider) => slider.comm_live !== false)) return;
+    if (needsKernel) fail(new Error(SILENCE));
+    else said.textContent = `${SILENCE} ${STILL}`;
   };
   sliders.forEach((slider) => slider.on("change:value", onSlider));
   sliders.forEach((slider) => slider.on("comm_live_update", onLive));
@@ -91,7 +95,7 @@ function picture({ state, sliders, el }) {
 
   return {
     start(engine) {
-      if (state.get("message")) return;
+      needsKernel = engine.needsKernel;
       show = newest(engine.decode, draw, fail);
       show(z());
     },

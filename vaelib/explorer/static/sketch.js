@@ -162,7 +162,6 @@ function sketch({ state, el }) {
   if (state.get("message")) fail(new Error(state.get("message")));
   return {
     start(ready) {
-      if (state.get("message")) return;
       engine = ready;
       const latest = newest(see, show, fail);
       look = (x) => latest(Float32Array.from(x));

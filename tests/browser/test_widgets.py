@@ -1,0 +1,310 @@
+"""The widgets in JupyterLab, with a real kernel and a real mouse."""
+
+import re
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vaelib.data import load_mnist
+
+SETUP = """
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from vaelib.data import load_mnist
+from vaelib.explorer import draw_digit, explore, live_figure
+from vaelib.linear_gaussian import LinearGaussianVAE
+from vaelib.models import VAE
+
+images, labels = load_mnist("test", limit=300)
+model = VAE.create(seed=0, latent=2, hidden=(64, 32))
+model.encoder.mu.kernel[...] *= 6
+model.decoder.trunk.layers[0].kernel[...] *= 3
+model.decoder.output.kernel[...] *= 3
+"""
+# The pixels of an image on screen, or of the one at another address.
+PIXELS = """async (shown, address) => {
+  const image = address ? Object.assign(new Image(), { src: address }) : shown;
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0);
+  return String(context.getImageData(0, 0, canvas.width, canvas.height).data);
+}"""
+LINEAR = "linear_model = LinearGaussianVAE.maximum_likelihood(images, 3); linear_model.solve_encoder()"
+BROKEN = "broken = VAE.create(seed=0, latent=2, hidden=(8,)); broken.decoder.output.bias[...] = jnp.nan"
+FIGURE = """
+fig, ax = plt.subplots(figsize=(6, 3.6), dpi=100)
+(line,) = ax.plot(np.linspace(-3, 3), np.zeros(50))
+ax.set_ylim(0, 1)
+
+def update(mu):
+    line.set_ydata(np.exp(-((line.get_xdata() - mu) ** 2)))
+    return line
+
+live = live_figure(fig, update, mu=(-3.0, 3.0, 0.0), alt="A bell curve around mu")
+live
+"""
+CELLS = [
+    SETUP,
+    "explorer = explore(model, images, labels); explorer",
+    f"{LINEAR}\nlinear = explore(linear_model, images, labels); linear",
+    f"{BROKEN}\nexplore(broken, images, labels)",
+    "sketch = draw_digit(model, images, labels); sketch",
+    FIGURE,
+]
+
+
+@pytest.fixture(scope="module")
+def here():
+    """The same objects in this process."""
+    names = {}
+    exec(f"{SETUP}\n{LINEAR}", names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def notebook(lab, browser, watch):
+    """The notebook of all widgets, run."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = watch(context.new_page())
+    lab.run(page, lab.write("widgets.ipynb", *CELLS))
+    page.locator(".vaelib .plane").first.wait_for()
+    yield page
+    context.close()
+    assert page.faults == []
+
+
+def output(page, cell):
+    return page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-OutputArea")
+
+
+def shown(area):
+    """z and pixels of the decoded digit on screen, and the bytes on its canvas."""
+    canvas = area.locator("canvas").first
+    script = "c => [c.z, Array.from(c.pixels), Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data)]"
+    z, pixels, data = canvas.evaluate(script)
+    return np.array(z, np.float32), np.array(pixels), np.array(data).reshape(-1, 4)
+
+
+def assert_shows(area, model, z=None):
+    """The digit on screen is the decoder's own picture for z."""
+    at, pixels, data = shown(area)
+    if z is not None:
+        np.testing.assert_allclose(at, z, atol=1e-6)
+    expected = np.asarray(model.decode(jnp.asarray(at)).mean)
+    np.testing.assert_allclose(pixels, expected, atol=1e-3)
+    np.testing.assert_allclose(data[:, 0], 255 * np.clip(expected, 0, 1), atol=1)
+    return at
+
+
+def settle(page, area, previous):
+    """Wait until the digit is another than at `previous`, and moves no more."""
+    canvas = area.locator("canvas").first.element_handle()
+    page.wait_for_function("([c, z]) => c.z && String(c.z) !== z", arg=[canvas, previous])
+    page.wait_for_function(
+        """async (c) => {
+          const before = String(c.z);
+          await new Promise((done) => setTimeout(done, 250));
+          return String(c.z) === before;
+        }""",
+        arg=canvas,
+    )
+
+
+def at(area):
+    return area.locator("canvas").first.evaluate("c => String(c.z)")
+
+
+def kernel_z(page, lab):
+    return np.array(lab.execute(page, "print(*explorer.z)").split(), float)
+
+
+def drag(page, handle, dx, steps=10):
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y, steps=steps)
+    page.mouse.up()
+
+
+def test_explorer_sliders_follow_the_mouse(notebook, here, lab):
+    area = output(notebook, 1)
+    area.scroll_into_view_if_needed()
+    handles = area.locator(".noUi-handle")
+    assert_shows(area, here["model"], [0.0, 0.0])
+    before = at(area)
+    drag(notebook, handles.nth(0), 80)
+    settle(notebook, area, before)
+    z = assert_shows(area, here["model"])
+    assert z[0] > 0.5
+    assert z[1] == 0.0
+    readout = area.locator(".widget-readout").first.inner_text()
+    assert float(readout.replace("\u2212", "-")) == pytest.approx(z[0], abs=0.005)
+    np.testing.assert_allclose(kernel_z(notebook, lab), z, atol=1e-6)
+
+
+def test_explorer_sliders_follow_the_keys(notebook, here):
+    area = output(notebook, 1)
+    handle = area.get_by_role("slider", name="z₂")
+    handle.focus()
+    before = at(area)
+    for _ in range(5):
+        notebook.keyboard.press("ArrowRight")
+    settle(notebook, area, before)
+    assert assert_shows(area, here["model"])[1] == pytest.approx(0.25)
+
+
+def test_explorer_follows_the_kernel(notebook, here, lab):
+    area = output(notebook, 1)
+    before = at(area)
+    lab.execute(notebook, "explorer.sliders[0].value, explorer.sliders[1].value = -1.5, 0.75")
+    settle(notebook, area, before)
+    assert_shows(area, here["model"], [-1.5, 0.75])
+
+
+def test_explorer_plane_follows_mouse_and_keys(notebook, here, lab):
+    area = output(notebook, 1)
+    plane = area.locator(".plane")
+    plane.scroll_into_view_if_needed()
+    before = at(area)
+    box = plane.bounding_box()
+    notebook.mouse.move(box["x"] + 100, box["y"] + 100)
+    notebook.mouse.down()
+    notebook.mouse.move(box["x"] + 200, box["y"] + 120, steps=8)
+    notebook.mouse.up()
+    settle(notebook, area, before)
+    z = assert_shows(area, here["model"])
+    assert z[0] > 0 < z[1]
+    notebook.keyboard.press("ArrowLeft")
+    notebook.keyboard.press("Shift+ArrowUp")
+    settle(notebook, area, ",".join(map(str, z)))
+    moved = assert_shows(area, here["model"])
+    np.testing.assert_allclose(moved - z, [-0.1, 0.5], atol=1e-5)
+    np.testing.assert_allclose(kernel_z(notebook, lab), moved, atol=1e-6)
+    notebook.keyboard.press("Home")
+    settle(notebook, area, ",".join(map(str, moved)))
+    assert_shows(area, here["model"], [0.0, 0.0])
+
+
+def test_explorer_buttons_move_the_digit(notebook, here, lab):
+    area = output(notebook, 1)
+    images = load_mnist("test", limit=300)[0]
+    says = {
+        "Draw from the prior": "A draw from the prior",
+        "Encode a real digit": "z is the mean of q",
+        "Interpolate to another": "On a straight line",
+        "Reset": "z = 0",
+    }
+    for name, words in says.items():
+        area.get_by_role("button", name=name).click()
+        area.locator(".said", has_text=words).wait_for()
+        z = kernel_z(notebook, lab)
+        arrived = "([c, z]) => c.z.every((value, j) => Math.abs(value - z[j]) < 1e-5)"
+        notebook.wait_for_function(arrived, arg=[area.locator("canvas").first.element_handle(), list(z)])
+        assert_shows(area, here["model"])
+        said = area.locator(".said").inner_text()
+        if "mage" in said:
+            x = images[int(re.search(r"mage (\d+)", said)[1])]
+            np.testing.assert_allclose(z, here["model"].encode(jnp.asarray(x)).mu, atol=1e-4)
+            real = area.locator("canvas").nth(1)
+            assert real.is_visible()
+            np.testing.assert_allclose(real.evaluate("c => Array.from(c.pixels)"), x, atol=1 / 500)
+    np.testing.assert_array_equal(z, [0.0, 0.0])
+    assert not area.locator("canvas").nth(1).is_visible()
+
+
+def test_explorer_of_a_model_the_page_cannot_run_asks_the_kernel(notebook, here):
+    area = output(notebook, 2)
+    area.scroll_into_view_if_needed()
+    assert_shows(area, here["linear_model"], [0.0, 0.0, 0.0])
+    before = at(area)
+    drag(notebook, area.locator(".noUi-handle").first, 60, steps=40)
+    settle(notebook, area, before)
+    assert np.abs(assert_shows(area, here["linear_model"])).max() > 0.5
+
+
+def test_broken_weights_show_a_message_in_place_of_the_picture(notebook):
+    area = output(notebook, 3)
+    message = area.get_by_role("alert").inner_text()
+    assert message.startswith("This model cannot be explored")
+    assert "must be finite, got 784 NaN" in message
+    assert not area.locator("canvas").first.is_visible()
+    assert area.get_by_role("button", name="Reset").is_disabled()
+
+
+def test_a_drawing_is_encoded(notebook, here, lab):
+    area = output(notebook, 4)
+    paper = area.locator(".paper")
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    notebook.mouse.move(box["x"] + 120, box["y"] + 40)
+    notebook.mouse.down()
+    notebook.mouse.move(box["x"] + 130, box["y"] + 240, steps=12)
+    notebook.mouse.up()
+    notebook.wait_for_timeout(800)
+    drawn = np.array(lab.execute(notebook, "print(*np.round(255 * sketch.image[0]).astype(int))").split(), int)
+    x = (drawn / 255).astype(np.float32)
+    assert 0.02 < x.mean() < 0.3
+    rows = x.reshape(28, 28).sum(axis=1).nonzero()[0]
+    assert 19 <= np.ptp(rows) + 1 <= 22, "a drawing fills a box of 20 pixels"
+    q = here["model"].encode(jnp.asarray(x))
+    words = area.locator(".said").inner_text()
+    numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", words)]
+    np.testing.assert_allclose(numbers, [*q.mu, *np.exp(0.5 * q.log_var)], atol=0.006)
+    reconstruction = area.locator("canvas").nth(2).evaluate("c => Array.from(c.pixels)")
+    np.testing.assert_allclose(reconstruction, here["model"].decode(q.mu).mean, atol=1e-3)
+    draws = [area.locator("canvas").nth(k).evaluate("c => String(c.pixels)") for k in range(3, 7)]
+    assert len(set(draws)) == 4
+    assert area.locator(".spread").get_attribute("visibility") == "visible"
+    area.get_by_role("button", name="New draws").click()
+    assert area.locator("canvas").nth(3).evaluate("c => String(c.pixels)") != draws[0]
+    area.get_by_role("button", name="Clear").click()
+    notebook.wait_for_timeout(800)
+    assert lab.execute(notebook, "print(sketch.image.max(), sketch)") == "0.0 Sketch(empty)\n"
+
+
+def test_a_drawing_by_keys(notebook, lab):
+    area = output(notebook, 4)
+    area.locator(".paper").focus()
+    notebook.keyboard.press("Space")
+    for _ in range(5):
+        notebook.keyboard.press("ArrowUp")
+    notebook.keyboard.press("Space")
+    notebook.keyboard.press("ArrowLeft")
+    notebook.wait_for_timeout(800)
+    drawn = np.array(lab.execute(notebook, "print(*sketch.image[0])").split(), float).reshape(28, 28)
+    assert np.ptp(drawn.sum(axis=0).nonzero()[0]) < np.ptp(drawn.sum(axis=1).nonzero()[0]), "one vertical stroke"
+
+
+def test_live_figure_follows_the_mouse(notebook, lab):
+    area = output(notebook, 5)
+    area.scroll_into_view_if_needed()
+    image = area.get_by_role("img", name="A bell curve around mu")
+    before = image.get_attribute("src")
+    drag(notebook, area.locator(".noUi-handle").first, 80)
+    notebook.wait_for_function("([i, src]) => i.src !== src", arg=[image.element_handle(), before])
+    mu = float(lab.execute(notebook, "print(live.values['mu'])"))
+    assert mu > 0.3
+    lab.execute(notebook, "live.sliders['mu'].value = -2.0")
+    notebook.wait_for_timeout(500)
+    frame = lab.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())").strip()
+    assert image.evaluate(PIXELS) == image.evaluate(PIXELS, f"data:image/png;base64,{frame}")
+
+
+def test_a_lost_kernel_is_said_and_the_digit_still_moves(notebook, here):
+    area = output(notebook, 1)
+    notebook.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    area.locator(".said", has_text="The kernel does not answer").wait_for(timeout=20_000)
+    linear = output(notebook, 2)
+    linear.locator(".alert", has_text="The kernel does not answer").wait_for(timeout=20_000)
+    assert not linear.locator("canvas").first.is_visible()
+    notebook.wait_for_timeout(1000)  # the front end marks its widgets as disconnected, and so moves them
+    before = at(area)
+    drag(notebook, area.locator(".noUi-handle").first, 40)
+    settle(notebook, area, before)
+    assert_shows(area, here["model"])
