@@ -34,9 +34,9 @@ def _broadcast(x: Float[Array, "*batch event"], parameter: Float[Array, "*more e
 def _checked_parameters(**parameters) -> None:
     """The parameters of a new distribution are floats with an event axis.
 
-    JAX rebuilds these objects with placeholders in place of arrays; only real arrays are looked at.
+    JAX rebuilds these objects with placeholders in place of arrays; only real arrays and lists are looked at.
     """
-    arrays = {name: p for name, p in parameters.items() if hasattr(p, "dtype")}
+    arrays = {name: p for name, p in parameters.items() if hasattr(p, "dtype") or isinstance(p, list)}
     for name, parameter in arrays.items():
         checks.floating(parameter, name)
         if parameter.ndim == 0:
@@ -67,17 +67,19 @@ class Bernoulli:
         """Minus the binary cross-entropy, summed over the last axis, in nats.
 
         With a = logits it is Σ x a - log(1 + exp a), computed as x a - max(a, 0) - log1p(exp(-|a|)): the exponential
-        never overflows, and the gradient x - sigmoid(a) is finite at any a. Raises ValueError for x outside [0, 1].
+        never overflows, and the gradient is x - sigmoid(a) at any a. Raises ValueError for x outside [0, 1].
         """
         x, logits = _broadcast(x, self.logits, "logits")
         checks.unit_interval(x, "x")
-        return jnp.sum(x * logits - jnp.maximum(logits, 0.0) - jnp.log1p(jnp.exp(-jnp.abs(logits))), axis=-1)
+        # min(a, -a) is -|a| with derivative 0 at a = 0; JAX gives |a| the derivative 1 there.
+        softplus = jnp.maximum(logits, 0.0) + jnp.log1p(jnp.exp(jnp.minimum(logits, -logits)))
+        return jnp.sum(x * logits - softplus, axis=-1)
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
         """Draw 0/1 pixels as floats, shape (*sample_shape, *batch, event)."""
         checks.key(key)
-        draws = jax.random.bernoulli(key, self.mean, (*sample_shape, *self.logits.shape))
-        return draws.astype(self.logits.dtype)
+        p = jnp.broadcast_to(self.mean, (*sample_shape, *self.logits.shape))
+        return jax.random.bernoulli(key, p).astype(self.logits.dtype)
 
 
 def _log_sinhc(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
