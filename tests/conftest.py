@@ -1,0 +1,41 @@
+"""What all tests share: the processor alone, no silent rank promotion, repeatable random examples, small digits."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import settings
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Each new shape is compiled, which takes a good part of a second on a busy machine: few examples, and no deadline.
+settings.register_profile("vaelib", max_examples=20, deadline=None, derandomize=True, database=None)
+settings.load_profile("vaelib")
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Sixteen grey strokes of 6 × 6 pixels on a black border, shape (16, 36), in [0, 1] as digits are."""
+    rng = np.random.default_rng(0)
+    row, column = np.mgrid[0:6, 0:6] - 2.5
+    angle, offset = rng.uniform(0, np.pi, (16, 1, 1)), rng.uniform(-1, 1, (16, 1, 1))
+    distance = np.abs(row * np.cos(angle) + column * np.sin(angle) - offset)
+    strokes = np.clip(1.3 - distance, 0, 1) * (np.maximum(np.abs(row), np.abs(column)) < 2.5)
+    return strokes.reshape(16, 36).astype(np.float32)
+
+
+@pytest.fixture
+def compilations():
+    """A list that grows by one entry a compiled program."""
+    compiled = []
+
+    def listen(event, _, **kwargs):
+        if event.endswith("backend_compile_duration"):
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield compiled
+    jax.monitoring.unregister_event_duration_listener(listen)
