@@ -7,7 +7,6 @@ training diverged; 130 interrupted, with what was trained so far saved.
 import json
 import shlex
 import sys
-import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -183,9 +182,7 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
         if path.exists() and not overwrite:
             raise click.ClickException(f"{path} exists; pass --overwrite to replace it")
         click.echo(f"{name}: {recipe.epochs} epochs on {len(images):,} images")
-        start = time.perf_counter()
         model, history = recipe.train(images, checkpoint=output / f"{name}.checkpoint", resume=True)
-        seconds = time.perf_counter() - start
         if history.interrupted:
             ctx.exit(INTERRUPTED)
         save_model(model, path, dtype="float16", overwrite=overwrite)
@@ -199,7 +196,7 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
         )
         results |= {
             "elbo_float32": full["elbo"],
-            "training_seconds": round(seconds, 1),
+            "training_seconds": round(sum(history.seconds), 1),
             "training_images": len(images),
             "epochs": recipe.epochs,
             "command": f"python -m vaelib pretrain {name} --source {source}",

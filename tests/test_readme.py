@@ -1,0 +1,38 @@
+"""The README: its links and pictures are there, its commands are those that continuous integration runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import vaelib
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+def test_links_and_pictures_exist(target):
+    assert not target.startswith("http") or target.startswith("https://")
+    assert target.startswith("https://") or (ROOT / target).exists()
+
+
+def test_every_notebook_is_listed():
+    listed = set(re.findall(r"\]\((notebooks/[^)]+)\)", README))
+    assert listed == {f"notebooks/{path.name}" for path in ROOT.glob("notebooks/*.ipynb")}
+
+
+def test_pictures_have_alt_text():
+    assert all(len(alt) > 20 for alt in re.findall(r"!\[([^\]]*)\]", README))
+
+
+def test_there_is_one_test_command_and_ci_runs_it():
+    (command,) = re.findall(r"<!-- test command -->\n```sh\n(.+)\n```", README)
+    assert command.endswith(".venv/bin/python -m pytest")
+    assert "<!-- test command -->" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_names_in_the_example_exist():
+    (example,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    for name in set(re.findall(r"vaelib\.(\w+)", example)):
+        assert hasattr(vaelib, name), name
