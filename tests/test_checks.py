@@ -1,0 +1,220 @@
+"""Each refusal says what was wanted, what came and what to do; each acceptance returns what it was given."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from vaelib import checks
+
+KEY = jax.random.key(0)
+NAN = float("nan")
+
+
+def accepted_under_jit(check, *arguments):
+    """What the check makes of an array whose values are not known yet."""
+    return jax.jit(lambda x: check(x, *arguments))(jnp.array([[-5.0, NAN]]))
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments"),
+    [
+        (checks.floating, (np.zeros(3), "x")),
+        (checks.floating, (jnp.zeros(3, jnp.bfloat16), "x")),
+        (checks.finite, (np.full(3, 1e38, np.float32), "x")),
+        (checks.finite, (np.zeros((0, 3)), "x")),
+        (checks.last_axis, (np.zeros((2, 5, 3)), 3, "x", "pixel")),
+        (checks.last_axis, (np.zeros(3), 3, "x", "pixel")),
+        (checks.batch_of, (np.zeros((1, 3)), 3, "x", "pixel")),
+        (checks.unit_interval, (np.array([0.0, 1.0]), "x")),
+        (checks.unit_interval, (np.zeros((0, 3)), "x")),
+        (checks.key, (KEY,)),
+        (checks.key, (jax.random.key(0, impl="rbg"),)),
+        (checks.one_of, ("a", ("a", "b"), "name")),
+    ],
+)
+def test_good_input_comes_back(check, arguments):
+    assert check(*arguments) is arguments[0]
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(1, 1), (np.int64(7), 7), (np.uint8(3), 3)])
+def test_sizes_come_back_as_plain_integers(value, wanted):
+    got = checks.positive_int(value, "latent")
+    assert got == wanted
+    assert type(got) is int
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(0.5), np.int32(1)])
+def test_numbers_come_back_as_plain_floats(value):
+    got = checks.number(value, "rate", low=0.0, high=1.0)
+    assert got == value
+    assert type(got) is float
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "error", "message"),
+    [
+        (
+            checks.floating,
+            ([1.0],),
+            TypeError,
+            "x must be a JAX or NumPy array of floats, got list; convert it with jnp",
+        ),
+        (
+            checks.floating,
+            (1.0,),
+            TypeError,
+            "x must be a JAX or NumPy array of floats, got float; convert it with jnp",
+        ),
+        (checks.floating, (None,), TypeError, "x must be a JAX or NumPy array of floats, got NoneType"),
+        (
+            checks.floating,
+            (np.zeros(3, np.uint8),),
+            TypeError,
+            r"floating point, got dtype uint8; convert it with \.ast",
+        ),
+        (checks.floating, (np.zeros(3, bool),), TypeError, "x must be floating point, got dtype bool"),
+        (checks.floating, (np.zeros(3, complex),), TypeError, "x must be floating point, got dtype complex128"),
+        (
+            checks.finite,
+            (np.array([NAN, 1, np.inf]),),
+            ValueError,
+            "x must be finite, got 2 NaN or infinite of 3 values; ",
+        ),
+        (
+            checks.unit_interval,
+            (np.array([0.0, 255.0]),),
+            ValueError,
+            r"\[0, 1\], got values from 0 to 255; divide 8-bit",
+        ),
+        (
+            checks.unit_interval,
+            (np.array([-1.0, 1.0]),),
+            ValueError,
+            r"x must hold pixels in \[0, 1\], got .* from -1 to 1",
+        ),
+        (
+            checks.unit_interval,
+            (np.array([0.0, NAN]),),
+            ValueError,
+            r"x must hold pixels in \[0, 1\], got values from nan",
+        ),
+    ],
+)
+def test_bad_arrays_are_refused(check, arguments, error, message):
+    with pytest.raises(error, match=message):
+        check(*arguments, "x")
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (
+            (3,),
+            r"x must have shape \(batch, 4\) with batch at least 1, got \(3,\); use x.reshape\(-1, 4\), or x\[None\]",
+        ),
+        ((0, 4), r"x must have shape \(batch, 4\) with batch at least 1, got \(0, 4\)"),
+        ((2, 2, 2), r"x must have shape \(batch, 4\) with batch at least 1, got \(2, 2, 2\)"),
+        (
+            (2, 3),
+            r"x must have shape \(\*batch, 4\), one entry a pixel, got \(2, 3\); reshape it to end in 4, or build",
+        ),
+    ],
+)
+def test_bad_shapes_are_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        checks.batch_of(np.zeros(shape), 4, "x", "pixel")
+
+
+def test_a_batch_is_refused_for_its_dtype_and_its_values_too():
+    with pytest.raises(TypeError, match="x must be floating point, got dtype int64"):
+        checks.batch_of(np.zeros((2, 4), np.int64), 4, "x", "pixel")
+    with pytest.raises(ValueError, match="x must be finite, got 8 NaN or infinite of 8 values"):
+        checks.batch_of(np.full((2, 4), NAN), 4, "x", "pixel")
+
+
+def test_a_scalar_has_no_last_axis():
+    with pytest.raises(ValueError, match=r"z must have shape \(\*batch, 2\), one entry a latent dimension, got \(\)"):
+        checks.last_axis(jnp.zeros(()), 2, "z", "latent dimension")
+
+
+def test_different_shapes_are_refused():
+    checks.same_shape(np.zeros((2, 3)), jnp.ones((2, 3)), "mu", "log_var")
+    with pytest.raises(ValueError, match=r"mu and log_var must have the same shape, got \(2, 3\) and \(3, 2\)"):
+        checks.same_shape(np.zeros((2, 3)), np.zeros((3, 2)), "mu", "log_var")
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0, TypeError, r"key must be a typed random key, got int; make one with jax.random.key\(0\)"),
+        (np.zeros(2, np.uint32), TypeError, "key must be a typed random key, got ndarray; make one"),
+        (jax.random.split(KEY, 3), ValueError, r"a single key, got an array of keys of shape \(3,\); index or fold it"),
+    ],
+)
+def test_bad_keys_are_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        checks.key(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0, ValueError, "latent must be an integer of at least 1, got 0"),
+        (-3, ValueError, "latent must be an integer of at least 1, got -3"),
+        (2.0, TypeError, r"latent must be an integer of at least 1, got 2.0 \(float\)"),
+        ("2", TypeError, r"latent must be an integer of at least 1, got '2' \(str\)"),
+        (True, TypeError, r"latent must be an integer of at least 1, got True \(bool\)"),
+        (None, TypeError, r"latent must be an integer of at least 1, got None \(NoneType\)"),
+    ],
+)
+def test_bad_sizes_are_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        checks.positive_int(value, "latent")
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0, ValueError, r"sigma must be a finite number in \(0, 1\], got 0"),
+        (1.5, ValueError, r"sigma must be a finite number in \(0, 1\], got 1.5"),
+        (NAN, ValueError, r"sigma must be a finite number in \(0, 1\], got nan"),
+        ("0.1", TypeError, r"sigma must be a number, got '0.1' \(str\)"),
+        (False, TypeError, r"sigma must be a number, got False \(bool\)"),
+    ],
+)
+def test_bad_numbers_are_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        checks.number(value, "sigma", low=0.0, high=1.0, open_low=True)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_refused_even_where_the_interval_is_open_to_it(value):
+    with pytest.raises(ValueError, match="rate must be a finite number"):
+        checks.number(value, "rate")
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="split must be one of 'train', 'test', got 'valid'"):
+        checks.one_of("valid", ("train", "test"), "split")
+    with pytest.raises(ValueError, match="split must be one of 'train', got None"):
+        checks.one_of(None, {"train": 1}, "split")
+
+
+def test_under_jit_shapes_and_dtypes_are_checked_and_values_are_not():
+    for check in (checks.finite, checks.unit_interval):
+        np.testing.assert_array_equal(accepted_under_jit(check, "x"), [[-5, NAN]])
+    with pytest.raises(ValueError, match=r"x must have shape \(\*batch, 3\)"):
+        accepted_under_jit(checks.batch_of, 3, "x", "pixel")
+    with pytest.raises(TypeError, match="x must be floating point, got dtype int32"):
+        jax.jit(lambda x: checks.floating(x, "x"))(jnp.zeros(3, jnp.int32))
+
+
+@pytest.mark.parametrize("constant", [np.array([2.0]), jnp.array([2.0])], ids=["numpy", "jax"])
+def test_constants_are_checked_inside_a_jitted_function(constant):
+    half, nan = constant / 2, NAN * constant
+    assert jax.jit(lambda x: x + checks.unit_interval(half, "x"))(1.0) == 2
+    with pytest.raises(ValueError, match="got values from 2 to 2"):
+        jax.jit(lambda x: x + checks.unit_interval(constant, "x"))(1.0)
+    with pytest.raises(ValueError, match="got 1 NaN or infinite of 1 values"):
+        jax.jit(lambda x: x + checks.finite(nan, "x"))(1.0)
