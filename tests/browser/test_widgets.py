@@ -5,6 +5,7 @@ import re
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from lab import watched
 
 from vaelib.data import load_mnist
 
@@ -66,10 +67,10 @@ def here():
 
 
 @pytest.fixture(scope="module")
-def notebook(lab, browser, watch):
+def notebook(lab, browser):
     """The notebook of all widgets, run."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = watch(context.new_page())
+    page = watched(context.new_page())
     lab.run(page, lab.write("widgets.ipynb", *CELLS))
     page.locator(".vaelib .plane").first.wait_for()
     yield page
@@ -104,14 +105,10 @@ def settle(page, area, previous):
     """Wait until the digit is another than at `previous`, and moves no more."""
     canvas = area.locator("canvas").first.element_handle()
     page.wait_for_function("([c, z]) => c.z && String(c.z) !== z", arg=[canvas, previous])
-    page.wait_for_function(
-        """async (c) => {
-          const before = String(c.z);
-          await new Promise((done) => setTimeout(done, 250));
-          return String(c.z) === before;
-        }""",
-        arg=canvas,
-    )
+    before = None
+    while before != at(area):
+        before = at(area)
+        page.wait_for_timeout(250)
 
 
 def at(area):

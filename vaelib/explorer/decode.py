@@ -27,12 +27,14 @@ class Codec:
                 f"model must be a VAE or anything with latent, pixels, encode and decode, got {type(model).__name__} "
                 f"without {', '.join(missing)}; make one with vaelib.load_pretrained('bernoulli-z2')"
             )
-        self.model, self.latent, self.pixels = model, int(model.latent), int(model.pixels)
         graphdef, state = nnx.split(model) if isinstance(model, nnx.Module) else (None, None)
+        # Training hands the arrays it starts from back to the device: what is shown needs arrays of its own.
+        state = jax.tree.map(lambda leaf: leaf.copy(), state)
 
         def rebuilt(state):
             return model if graphdef is None else nnx.merge(graphdef, state)
 
+        self.model, self.latent, self.pixels = rebuilt(state), int(model.latent), int(model.pixels)
         decode = jax.jit(lambda state, z: rebuilt(state).decode(z).mean)
         encode = jax.jit(lambda state, x: _mean_and_std(rebuilt(state).encode(x)))
         self._decode = lambda z: decode(state, z)

@@ -113,6 +113,6 @@ def _planes(data: bytes, size: int) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    """Bytes for a page: deflated, in base 64."""
+    """Bytes for a page: deflated, in base 85, a sixteenth shorter than base 64."""
     compress = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return base64.b64encode(compress.compress(data) + compress.flush()).decode()
+    return base64.b85encode(compress.compress(data) + compress.flush()).decode()

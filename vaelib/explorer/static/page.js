@@ -1,7 +1,21 @@
 // The explorer of a page without a kernel. PAGE is what `save_page` wrote; the sliders are the browser's own.
 
+const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+
+// Base 85: five letters for four bytes, the last ones padded as if they were full.
+function bytesOf(text) {
+  const values = new Map(Array.from(LETTERS, (letter, value) => [letter, value]));
+  const words = new DataView(new ArrayBuffer(4 * Math.ceil(text.length / 5)));
+  for (let at = 0; at < text.length; at += 5) {
+    let word = 0;
+    for (let i = 0; i < 5; i++) word = 85 * word + (values.get(text[at + i]) ?? 84);
+    words.setUint32((at / 5) * 4, word);
+  }
+  return new Uint8Array(words.buffer, 0, Math.floor((text.length * 4) / 5));
+}
+
 async function inflate(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const bytes = bytesOf(text);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

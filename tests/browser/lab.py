@@ -1,0 +1,128 @@
+"""JupyterLab and Chromium, on loopback only."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+QUIET = {"JUPYTER_PLATFORM_DIRS": "1", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
+# No question about news, and no cell left out of the page because it is out of sight.
+SETTINGS = {
+    "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false"}',
+    "notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
+}
+RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+CONNECTED = """() => {
+  const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+  const kernel = context?.session?.kernel;
+  return kernel && kernel.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+EXECUTE = """async (code) => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({ code });
+  let printed = '';
+  future.onIOPub = (message) => (printed += message.content.text ?? (message.content.traceback ?? []).join('\\n'));
+  await future.done;
+  return printed;
+}"""
+IDLE = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const counts = Array.from(panel.content.widgets).filter((cell) => cell.model.type === 'code');
+  const kernel = panel.sessionContext.session.kernel;
+  return kernel.status === 'idle' && counts.every((cell) => cell.model.executionCount !== null);
+}"""
+
+
+def chromium_path() -> str | None:
+    """Where Chromium is, or None."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def watched(page):
+    """The page, with its console errors and its requests to other machines collected in `page.faults`."""
+    page.faults = []
+    page.on("console", lambda line: page.faults.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+
+    def outside(request):
+        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")):
+            page.faults.append(f"request to {request.url}")
+
+    page.on("request", outside)
+    return page
+
+
+class Lab:
+    """JupyterLab in a folder of notebooks."""
+
+    def __init__(self, folder: Path):
+        """Start the server, with a token, and wait until it answers."""
+        self.folder, self.token = folder, secrets.token_hex(16)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        home = folder / ".jupyter"
+        places = {
+            "JUPYTER_CONFIG_DIR": home / "config",
+            "JUPYTER_DATA_DIR": home / "data",
+            "IPYTHONDIR": home / "ipython",
+        }
+        settings = home / "config" / "lab" / "user-settings" / "@jupyterlab"
+        for name, content in SETTINGS.items():
+            (settings / name).parent.mkdir(parents=True, exist_ok=True)
+            (settings / name).write_text(content)
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--notebook-dir={folder}"]
+        command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self.url.rsplit(':', 1)[1]}"]
+        command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
+        command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+        environment = os.environ | QUIET | {name: str(place) for name, place in places.items()}
+        self.log = (folder / "lab.log").open("w")
+        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{self.url}/api/status?token={self.token}", timeout=2).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError(f"JupyterLab did not start: {(folder / 'lab.log').read_text()[-2000:]}")
+
+    def close(self):
+        """Stop the server and its kernels."""
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+
+    def write(self, name: str, *cells: str) -> str:
+        """A notebook of code cells in the folder."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, self.folder / name)
+        return name
+
+    def run(self, page, name: str, theme: str = "JupyterLab Light", timeout: float = 120.0):
+        """Open the notebook alone on the page and run all its cells."""
+        page.goto(f"{self.url}/doc/tree/{name}?token={self.token}")
+        page.wait_for_function(CONNECTED, timeout=60_000)
+        page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+        page.evaluate(RUN_ALL)
+        page.wait_for_function(IDLE, timeout=1000 * timeout)
+
+    def execute(self, page, code: str) -> str:
+        """Run code in the page's kernel, and return what it printed."""
+        return page.evaluate(EXECUTE, code)

@@ -1,0 +1,148 @@
+"""The page without a kernel, opened from disk and served, against the decoder it was made from."""
+
+import functools
+import http.server
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from vaelib.data import load_mnist
+from vaelib.explorer import save_page
+from vaelib.models import VAE
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A decoder with strong contrasts, of the size of the shipped ones, in half precision as they are."""
+    made = VAE.create(seed=0, latent=2, hidden=(200, 200))
+    made.encoder.mu.kernel[...] *= 6
+    made.decoder.trunk.layers[0].kernel[...] *= 3
+    made.decoder.output.kernel[...] *= 3
+    nnx.update(made, jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), nnx.state(made)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_mnist("test", limit=300)
+
+
+@pytest.fixture(scope="module")
+def path(model, images, tmp_path_factory):
+    return save_page(model, tmp_path_factory.mktemp("page") / "explorer.html", *images)
+
+
+@pytest.fixture(scope="module")
+def served(path):
+    """The page's address on a server."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(path.parent)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/{path.name}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=["disk", "server"])
+def opened(request, page, path, served):
+    page.goto(path.as_uri() if request.param == "disk" else served)
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    return page
+
+
+def shown(page):
+    """z and the picture on the first canvas."""
+    z, pixels = page.locator("canvas").first.evaluate("c => [c.z, Array.from(c.pixels)]")
+    return np.array(z, np.float32), np.array(pixels)
+
+
+def assert_shows(page, model):
+    z, pixels = shown(page)
+    np.testing.assert_allclose(pixels, model.decode(jnp.asarray(z)).mean, atol=1e-3)
+    return z
+
+
+def arrive(page):
+    """Wait until the digit has come to where the sliders are."""
+    page.wait_for_function(
+        """() => {
+          const name = (input) => Number(input.getAttribute('aria-label').slice(1).normalize('NFKC')) - 1;
+          const { z } = document.querySelector('canvas');
+          const inputs = Array.from(document.querySelectorAll('input'));
+          return inputs.every((input) => Math.abs(Number(input.value) - z[name(input)]) < 1e-5);
+        }"""
+    )
+
+
+def test_page_is_small(path):
+    assert path.stat().st_size < 500_000
+
+
+def test_page_sliders_follow_mouse_and_keys(opened, model):
+    slider = opened.get_by_role("slider", name="z₁")
+    box = slider.bounding_box()
+    opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2, steps=6)
+    opened.mouse.up()
+    assert assert_shows(opened, model)[0] > 1
+    opened.get_by_role("slider", name="z₂").press("ArrowLeft")
+    z = assert_shows(opened, model)
+    assert z[1] < 0
+
+
+def test_page_plane_follows_mouse_and_keys(opened, model):
+    box = opened.locator(".plane").bounding_box()
+    opened.mouse.move(box["x"] + 100, box["y"] + 100)
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + 200, box["y"] + 120, steps=6)
+    opened.mouse.up()
+    z = assert_shows(opened, model)
+    assert z[0] > 0 < z[1]
+    opened.keyboard.press("ArrowLeft")
+    opened.keyboard.press("Shift+ArrowUp")
+    np.testing.assert_allclose(assert_shows(opened, model) - z, [-0.1, 0.5], atol=1e-5)
+    readouts = [float(text) for text in opened.locator("output").all_inner_texts()]
+    np.testing.assert_allclose(readouts, shown(opened)[0], atol=0.0051)
+    opened.keyboard.press("Home")
+    np.testing.assert_array_equal(assert_shows(opened, model), [0.0, 0.0])
+
+
+def test_page_buttons_move_the_digit(opened, model, images):
+    for name in ("Draw from the prior", "Encode a real digit", "Interpolate to another", "Reset"):
+        opened.get_by_role("button", name=name).click()
+        arrive(opened)
+        z = assert_shows(opened, model)
+        said = opened.locator(".said").inner_text()
+        if "mage" in said:
+            index = int(said.split("mage ")[1].split(",")[0])
+            np.testing.assert_allclose(z, model.encode(jnp.asarray(images[0][index])).mu, atol=1e-3)
+            real = opened.locator("canvas").nth(1)
+            np.testing.assert_allclose(real.evaluate("c => Array.from(c.pixels)"), images[0][index], atol=1 / 500)
+    np.testing.assert_array_equal(z, [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("latent", "likelihood", "activation"),
+    [(12, "continuous-bernoulli", "softplus"), (1, "gaussian", "gelu"), (3, "bernoulli", "tanh")],
+)
+def test_page_of_every_kind_of_decoder(page, tmp_path, images, latent, likelihood, activation):
+    model = VAE.create(seed=1, latent=latent, hidden=(30, 20), likelihood=likelihood, activation=activation)
+    model.decoder.output.kernel[...] *= 8
+    path = save_page(model, tmp_path / "page.html", *images)
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    assert page.locator(".plane").count() == 0
+    assert page.locator("details input").count() == max(0, latent - 10)
+    for _ in range(3):
+        page.get_by_role("button", name="Draw from the prior").click()
+        arrive(page)
+        assert np.abs(assert_shows(page, model)).max() > 0
