@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from lab import ARGS, Lab, chromium_path, watched
 
 SETUP = """
-import time
+import types
 import ipywidgets
 import jax
 import matplotlib.pyplot as plt
@@ -34,8 +34,9 @@ codec = Codec(model)
 """
 EXPLORE = "explorer = explore(model); explorer"
 KERNEL = """
-model.activation = None  # hides the layers, so that the kernel decodes
-in_kernel = explore(model)
+# An object without layers to hand out, so that the kernel decodes.
+opaque = types.SimpleNamespace(latent=2, pixels=784, encode=model.encode, decode=model.decode)
+in_kernel = explore(opaque)
 in_kernel
 """
 INTERACT = """

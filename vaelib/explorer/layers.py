@@ -55,7 +55,7 @@ class Layers:
 def decoder_layers(codec: Codec) -> Layers | None:
     """The decoder's layers, or None for a model whose decoder is no such network: it then runs in the kernel."""
     model = codec.model
-    if not all(hasattr(model, name) for name in ("decoder", "activation", "likelihood")):
+    if getattr(model, "activation", None) not in ACTIVATIONS or not hasattr(model, "likelihood"):
         return None
     linear = [_arrays(layer) for layer in (*model.decoder.trunk.layers, model.decoder.output)]
     output = "continuous-bernoulli" if model.likelihood == "continuous-bernoulli" else "sigmoid"
@@ -68,7 +68,7 @@ def decoder_layers(codec: Codec) -> Layers | None:
 def encoder_layers(codec: Codec) -> Layers | None:
     """The encoder's layers, which yield mu and log_var side by side, or None where it is no such network."""
     model = codec.model
-    if not hasattr(model, "activation") or not hasattr(getattr(model, "encoder", None), "log_var"):
+    if getattr(model, "activation", None) not in ACTIVATIONS or not hasattr(getattr(model, "encoder", None), "log_var"):
         return None
     heads = [_arrays(head) for head in (model.encoder.mu, model.encoder.log_var)]
     last = tuple(np.concatenate(parts, axis=-1) for parts in zip(*heads, strict=True))
