@@ -139,6 +139,20 @@ def test_live_figure_makes_the_control_that_is_asked_for():
     assert repr(live) == "LiveFigure(mu=0.0, n=2, name='a', sigma=1.0)"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "start", "step"),
+    [
+        (-3.0, 3.0, 1.0, 0.02),
+        (0.1, 2.0, 1.0, 0.005),
+        (0.0, 1.0, 0.5, 0.005),
+        (0.0, 400.0, 1.0, 1.0),
+        (0.0, 1.0, 1 / 3, None),
+    ],
+)
+def test_live_figure_steps_are_round_and_meet_the_start(low, high, start, step):
+    assert curve(mu=(low, high, start)).sliders["mu"].step == (step if step is None else pytest.approx(step))
+
+
 def test_live_figure_is_a_picture_too_where_there_are_no_widgets():
     live = curve()
     bundle, metadata = live._repr_mimebundle_()

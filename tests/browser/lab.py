@@ -68,6 +68,13 @@ def watched(page):
     return page
 
 
+def heap(page):
+    """Bytes of the page's objects that are still in use."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    return session.send("Runtime.getHeapUsage")["usedSize"]
+
+
 class Lab:
     """JupyterLab in a folder of notebooks."""
 
@@ -115,13 +122,17 @@ class Lab:
         nbformat.write(notebook, self.folder / name)
         return name
 
-    def run(self, page, name: str, theme: str = "JupyterLab Light", timeout: float = 120.0):
+    def run(self, page, name: str, timeout: float = 120.0):
         """Open the notebook alone on the page and run all its cells."""
         page.goto(f"{self.url}/doc/tree/{name}?token={self.token}")
         page.wait_for_function(CONNECTED, timeout=60_000)
-        page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
         page.evaluate(RUN_ALL)
         page.wait_for_function(IDLE, timeout=1000 * timeout)
+
+    def wear(self, page, theme: str):
+        """Change the theme."""
+        page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+        page.wait_for_function(f"document.body.dataset.jpThemeName === '{theme}'")
 
     def execute(self, page, code: str) -> str:
         """Run code in the page's kernel, and return what it printed."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from lab import heap
 
 from vaelib.data import load_mnist
 from vaelib.explorer import save_page
@@ -80,6 +81,23 @@ def arrive(page):
           return inputs.every((input) => Math.abs(Number(input.value) - z[name(input)]) < 1e-5);
         }"""
     )
+
+
+def test_page_keeps_no_more_memory_over_1000_moves(page, path):
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    moves = """async () => {
+      const input = document.querySelector('input');
+      for (let move = 0; move < 1000; move++) {
+        input.value = -2 + 4 * (move % 97) / 97;
+        input.dispatchEvent(new Event('input'));
+        if (move % 10 === 0) await new Promise(requestAnimationFrame);
+      }
+    }"""
+    page.evaluate(moves)
+    before = heap(page)
+    page.evaluate(moves)
+    assert heap(page) - before < 100_000
 
 
 def test_page_is_small(path):

@@ -5,7 +5,7 @@ import re
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lab import watched
+from lab import heap, watched
 
 from vaelib.data import load_mnist
 
@@ -47,6 +47,19 @@ def update(mu):
 
 live = live_figure(fig, update, mu=(-3.0, 3.0, 0.0), alt="A bell curve around mu")
 live
+"""
+WATCH_KERNEL = """
+import gc, tracemalloc
+import jax
+compiled = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, _, **more: event.endswith("backend_compile_duration") and compiled.append(event)
+)
+tracemalloc.start()
+
+def held():
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
 """
 CELLS = [
     SETUP,
@@ -101,7 +114,7 @@ def assert_shows(area, model, z=None):
     return at
 
 
-def settle(page, area, previous):
+def settle(page, area, previous=None):
     """Wait until the digit is another than at `previous`, and moves no more."""
     canvas = area.locator("canvas").first.element_handle()
     page.wait_for_function("([c, z]) => c.z && String(c.z) !== z", arg=[canvas, previous])
@@ -113,6 +126,19 @@ def settle(page, area, previous):
 
 def at(area):
     return area.locator("canvas").first.evaluate("c => String(c.z)")
+
+
+def contrast(*colors):
+    """The ratio of luminances of two CSS colours, 1 to 21 (WCAG 2)."""
+
+    def luminance(color):
+        parts = np.array([float(part) for part in re.findall(r"[\d.]+", color)])
+        *rgb, alpha = parts if len(parts) == 4 else (*parts, 1.0)
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(rgb) / 255]
+        return alpha * np.dot([0.2126, 0.7152, 0.0722], linear)
+
+    low, high = sorted(map(luminance, colors))
+    return (high + 0.05) / (low + 0.05)
 
 
 def kernel_z(page, lab):
@@ -291,6 +317,56 @@ def test_live_figure_follows_the_mouse(notebook, lab):
     notebook.wait_for_timeout(500)
     frame = lab.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())").strip()
     assert image.evaluate(PIXELS) == image.evaluate(PIXELS, f"data:image/png;base64,{frame}")
+
+
+@pytest.mark.parametrize("cell", [1, 2])
+def test_a_thousand_moves_compile_nothing_and_keep_no_memory(notebook, lab, cell):
+    area = output(notebook, cell)
+    moves = """async (handle) => {
+      for (let move = 0; move < 1000; move++) {
+        const key = move % 40 < 20 ? 'ArrowRight' : 'ArrowLeft';
+        handle.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+        if (move % 5 === 0) await new Promise((done) => setTimeout(done, 4));
+      }
+    }"""
+    handle = area.locator(".noUi-handle").first
+    lab.execute(notebook, WATCH_KERNEL)
+    handle.evaluate(moves)  # fills the caches of the front end, of ipywidgets and of JAX
+    settle(notebook, area)
+    lab.execute(notebook, "compiled.clear(); before = held()")
+    before, at_start = heap(notebook), at(area)
+    handle.evaluate(moves)
+    settle(notebook, area)
+    assert at(area) == at_start, "as many moves to the left as to the right"
+    compiled, grown = map(int, lab.execute(notebook, "print(len(compiled), held() - before)").split())
+    lab.execute(notebook, "tracemalloc.stop()")
+    assert compiled == 0
+    assert grown < 100_000
+    assert heap(notebook) - before < 1_000_000
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_widgets_fit_the_page_in_both_themes(notebook, lab, theme, width, tmp_path):
+    lab.wear(notebook, theme)
+    notebook.set_viewport_size({"width": width, "height": 900})
+    notebook.wait_for_timeout(500)
+    for cell in (1, 2, 4, 5):
+        area = output(notebook, cell)
+        area.scroll_into_view_if_needed()
+        area.screenshot(path=tmp_path / f"{cell}.png")
+        limit = area.bounding_box()
+        for part in area.locator("canvas:visible, svg.plane, button, .noUi-handle, img").all():
+            box = part.bounding_box()
+            assert limit["x"] - 1 <= box["x"], part
+            assert box["x"] + box["width"] <= limit["x"] + limit["width"] + 1, part
+    text = output(notebook, 1).locator("figcaption").first
+    color, ground = text.evaluate(
+        "e => [getComputedStyle(e).color, getComputedStyle(e.closest('.jp-Notebook')).backgroundColor]"
+    )
+    assert contrast(color, ground) > 4.5
+    notebook.set_viewport_size({"width": 1400, "height": 900})
+    lab.wear(notebook, "JupyterLab Light")
 
 
 def test_a_lost_kernel_is_said_and_the_digit_still_moves(notebook, here):

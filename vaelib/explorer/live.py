@@ -162,7 +162,19 @@ def _control(name: str, spec, label: str) -> ipywidgets.Widget:
     settings = {"min": low, "max": high, "value": start, "description": label, "style": WIDE, "layout": layout}
     if all(isinstance(v, int) for v in spec):
         return ipywidgets.IntSlider(step=step[0] if step else 1, **settings)
-    return ipywidgets.FloatSlider(step=step[0] if step else (high - low) / 200, readout_format=".2f", **settings)
+    return ipywidgets.FloatSlider(step=step[0] if step else _step(low, high, start), readout_format=".2f", **settings)
+
+
+def _step(low: float, high: float, start: float) -> float | None:
+    """A round step, 1, 2 or 5 times a power of ten, of which 200 or some more make the range.
+
+    None, which is no step at all, where `start` is not a whole number of steps away from `low`: the front end would
+    move the slider to one that is.
+    """
+    power = 10.0 ** np.floor(np.log10((high - low) / 200))
+    step = float(max(factor * power for factor in (1, 2, 5) if factor * power <= (high - low) / 200 * (1 + 1e-9)))
+    steps = (start - low) / step
+    return step if abs(steps - round(steps)) < 1e-6 else None
 
 
 def _artists(returned) -> list[Artist]:

@@ -1,0 +1,60 @@
+"""The series' own notebooks with widgets, run in JupyterLab: each digit shown is the decoder's, each figure moves."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab import watched
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+CHOSEN = [*sorted(FOLDER.glob("00_*.ipynb")), *sorted(FOLDER.glob("07_*.ipynb"))]  # the others only take longer
+FIND = """
+import json
+from ipywidgets.widgets.widget import _instances
+from vaelib.explorer import Explorer, LiveFigure
+explorers = [w for w in _instances.values() if isinstance(w, Explorer)]
+figures = [w for w in _instances.values() if isinstance(w, LiveFigure)]
+print(len(explorers), len(figures))
+"""
+
+
+@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+def test_notebook_widgets_follow_the_mouse(browser, lab, path):
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = watched(context.new_page())
+    shutil.copy(path, lab.folder / path.name)
+    lab.run(page, path.name, timeout=400.0)
+    explorers, figures = map(int, lab.execute(page, FIND).split())
+    assert explorers + figures > 0
+    if explorers:
+        page.locator(".vaelib canvas").first.wait_for()
+    areas = page.locator(".jp-OutputArea", has=page.locator(".noUi-handle"))
+    for area in areas.all():
+        handle = area.locator(".noUi-handle").first
+        handle.scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+        picture = area.locator(".vaelib canvas, .widget-image").first
+        state = "e => e.pixels ? String(e.pixels) : e.src"
+        before = picture.evaluate(state)
+        box = handle.bounding_box()
+        page.mouse.move(box["x"] + 8, box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 48, box["y"] + 8, steps=6)
+        page.mouse.up()
+        page.wait_for_function(f"([e, before]) => ({state})(e) !== before", arg=[picture.element_handle(), before])
+    page.wait_for_timeout(500)
+    images = json.loads(lab.execute(page, "print(json.dumps([e.image.tolist() for e in explorers]))"))
+    shown = pictures(page)
+    for image in images:
+        assert min(np.abs(np.array(image) - other).max() for other in shown) < 1e-3
+    messages = lab.execute(page, "print([w.message for w in [*explorers, *figures] if w.message])")
+    assert messages.strip() == "[]"
+    context.close()
+    assert page.faults == []
+
+
+def pictures(page):
+    """The pixels of every digit on the page."""
+    return page.locator(".vaelib canvas").evaluate_all("all => all.filter((c) => c.z).map((c) => Array.from(c.pixels))")
