@@ -404,3 +404,11 @@ def test_kl_of_another_family_is_refused():
 
 def test_an_empty_batch_has_no_log_probabilities():
     assert Bernoulli(jnp.zeros((0, 3))).log_prob(jnp.zeros((0, 3))).shape == (0,)
+
+
+def test_continuous_bernoulli_at_huge_logits():
+    """At x = 0 and a = -size the log-density is log(size): nothing cancels, however large the logit."""
+    size = np.array([1e3, 1e6, 1e12, 1e30], np.float32)
+    for x, sign in ((0.0, -1), (1.0, 1)):
+        got = jax.vmap(lambda a, x=x: ContinuousBernoulli(a[None]).log_prob(jnp.array([x])))(jnp.asarray(sign * size))
+        np.testing.assert_allclose(got, np.log(size), rtol=1e-6)

@@ -47,7 +47,7 @@ def test_elbo_right(answer):
         (lambda m, x, k: solution(m, x, k)[:, None], "shape (6,)"),
         (lambda m, x, k: solution(m, x, jax.random.key(0)), "same for every key"),
         (lambda m, x, k: solution(m, x, k) + 2 * vaelib.kl_to_standard_normal(m.encode(x)), "KL subtracted"),
-        (lambda m, x, k: None, "one ELBO an image"),
+        (lambda m, x, k: print(), "one ELBO an image"),
         (lambda m, x, k: 1 / 0, "ZeroDivisionError"),
     ],
 )
@@ -63,8 +63,11 @@ def test_beta_of_mean():
     assert exercises.check_beta_of_mean(28).passed is False
 
 
+def blank(model, x, key): ...
+
+
 @pytest.mark.parametrize("check", [exercises.check_grey_cost, exercises.check_elbo, exercises.check_beta_of_mean])
-@pytest.mark.parametrize("answer", [..., None])
+@pytest.mark.parametrize("answer", [..., None, blank])
 def test_unattempted(check, answer):
     verdict = check(answer)
     assert verdict.passed is None

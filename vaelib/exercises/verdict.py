@@ -23,13 +23,14 @@ class Verdict:
 def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
     """Make a checker of `judge(answer, ...)`, which returns None for a right answer or else what is off.
 
-    An answer left at `...` (or None) is not attempted; an answer that raises is shown its own error, never a traceback,
-    so that a whole notebook still runs. The judge's docstring is what a right answer is praised with.
+    An answer left at `...`, or a function with no other body, is not attempted; an answer that raises is shown its own
+    error, never a traceback, so that a whole notebook still runs. The judge's docstring is what a right answer is
+    praised with.
     """
 
     @wraps(judge)
     def check(answer, *args, **kwargs) -> Verdict:
-        if answer is ... or answer is None:
+        if answer is ... or answer is None or _is_blank(answer):
             return Verdict(None, "replace the ... above by your answer and run this cell again.")
         try:
             complaint = judge(answer, *args, **kwargs)
@@ -40,6 +41,12 @@ def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
         return Verdict(False, complaint)
 
     return check
+
+
+def _is_blank(answer) -> bool:
+    """Whether the answer is a function still without a body: it compiles to what one that does nothing compiles to."""
+    code, blank = getattr(answer, "__code__", None), (lambda: None).__code__
+    return code is not None and (code.co_code, code.co_consts[-1:]) == (blank.co_code, (None,))
 
 
 def compare(got, wanted, what: str, *, rtol: float = 1e-4, atol: float = 1e-6) -> str | None:
