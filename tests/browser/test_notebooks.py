@@ -25,7 +25,7 @@ def test_notebook_widgets_follow_the_mouse(browser, lab, path):
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = watched(context.new_page())
     shutil.copy(path, lab.folder / path.name)
-    lab.run(page, path.name, timeout=400.0)
+    lab.run(page, path.name, timeout=600.0)
     explorers, figures = map(int, lab.execute(page, FIND).split())
     assert explorers + figures > 0
     if explorers:

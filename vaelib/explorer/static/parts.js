@@ -88,10 +88,12 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   const codes = Array.from(view(points, Int8Array), (value, i) => (value / 127) * reach[i % 2]);
   svg.append(...cloud(codes, view(labels, Uint8Array), palette, place));
   const spread = shape("ellipse", { class: "spread", visibility: "hidden" });
-  const point = shape("circle", { r: 7, class: "point" });
+  const point = shape("circle", { r: onMove ? 7 : 4, class: "point" });
   svg.append(spread, point);
+  const magnify = onMove ? null : lens(svg, { width, margin, pixels: inner / (2 * reach[0]) });
 
-  const show = (at, std) => {
+  const show = (at, std, draws = []) => {
+    magnify?.(at, std, draws);
     const [x, y] = place(at);
     for (const [key, value] of [["cx", x], ["cy", y]]) {
       point.setAttribute(key, value);
@@ -107,6 +109,29 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   if (onMove) return { svg, show: letMove(svg, show, onMove, { width, margin, inner, reach }) };
   svg.setAttribute("role", "img");
   return { svg, show };
+}
+
+// A magnifying glass in the plane's corner: a trained q is narrower than a dot. Three deviations to its edge.
+function lens(svg, { width, margin, pixels }) {
+  const half = 42;
+  const [cx, cy] = [width - margin - half - 4, margin + half + 4];
+  const glass = shape("g", { class: "lens", visibility: "hidden" });
+  const ellipse = shape("ellipse", { cx, cy });
+  const dots = shape("path", { class: "draws" });
+  const label = shape("text", { x: cx, y: cy + half + 13, class: "tick" });
+  glass.append(shape("rect", { x: cx - half, y: cy - half, width: 2 * half, height: 2 * half }), ellipse, dots, label);
+  svg.append(glass);
+  return (at, std, draws) => {
+    const widest = Math.max(...(std ?? [0]));
+    glass.setAttribute("visibility", widest > 0 ? "visible" : "hidden");
+    if (!(widest > 0)) return;
+    const scale = half / (3 * widest);
+    ellipse.setAttribute("rx", std[0] * scale);
+    ellipse.setAttribute("ry", std[1] * scale);
+    const place = ([a, b]) => `M${cx + (a - at[0]) * scale} ${cy - (b - at[1]) * scale}h0`;
+    dots.setAttribute("d", draws.map(place).join(""));
+    label.textContent = `${Math.round(scale / pixels)} times larger`;
+  };
 }
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };

@@ -138,18 +138,22 @@ function sketch({ state, el }) {
   const see = (x) => {
     const code = engine.encode(x.map((v) => v / 255));
     if (code instanceof Promise) {
-      return code.then(async (code) => ({ x, code, decoded: await Promise.all(codes(code).map(engine.decode)) }));
+      return code.then(async (code) => {
+        const at = codes(code);
+        return { x, code, at, decoded: await Promise.all(at.map(engine.decode)) };
+      });
     }
-    return { x, code, decoded: codes(code).map(engine.decode) };
+    const at = codes(code);
+    return { x, code, at, decoded: at.map(engine.decode) };
   };
-  const show = (_, { x, code, decoded }) => {
+  const show = (_, { x, code, at, decoded }) => {
     if (decoded.some((y) => y.some(Number.isNaN))) return fail(new Error(DAMAGED));
     seen[0].draw(x.map((v) => v / 255));
     seen[1].draw(decoded[0]);
     samples.forEach((sample, i) => sample.draw(decoded[i + 1]));
     const on = (values) => place.axes.map((axis) => values[axis]);
     const [mu, std] = [on(code.slice(0, latent)), on(code.slice(latent))];
-    pad.show(mu, std);
+    pad.show(mu, std, at.slice(1).map(on));
     said.textContent = `q(z|x): mean ${spoken(mu)}, standard deviation ${spoken(std)} in ${place.names.join(", ")}`;
   };
   let look = () => {};
