@@ -38,7 +38,9 @@ class LiveFigure(ipywidgets.VBox):
         self.sliders = dict(sliders)
         self._image = Frame(value=self._draw(), format="png", tooltip=alt)
         width = f"{self._canvas.get_width_height()[0]}px"
-        self._image.layout = ipywidgets.Layout(width=width, max_width="100%", height="auto", align_self="flex-start")
+        self._image.layout = ipywidgets.Layout(
+            width=width, max_width="100%", height="auto", align_self="flex-start", margin="2px 0"
+        )
         self._alert = ipywidgets.HTML(layout=ipywidgets.Layout(display="none"))
         for slider in self.sliders.values():
             slider.observe(self._on_move, names="value")
