@@ -8,19 +8,21 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from vaelib import storage
 
 FORMAT = "vaelib checkpoint 1"
 
 
-def fingerprint(images) -> str:
+def _fingerprint(images) -> str:
     """Shape and checksum of an array, to tell whether a resumed run sees the same data."""
     array = np.ascontiguousarray(images)
     return f"{array.shape} {array.dtype} crc32 {zlib.crc32(array):08x}"
@@ -30,11 +32,18 @@ def fingerprint(images) -> str:
 class Run:
     """The checkpoint file of one training, or nothing where `path` is None.
 
-    `settings` are JSON-able and must be equal for a run to be resumed; the number of epochs is not among them.
+    `settings` are JSON-able and must be equal for a run to be resumed, as must the `images`; the number of epochs is
+    not among them.
     """
 
     path: str | PathLike | None
     settings: dict
+    images: Float[Array, "image pixel"]
+
+    @cached_property
+    def _record(self) -> dict:
+        """The settings with a fingerprint of the images, as JSON would give them back."""
+        return json.loads(json.dumps(self.settings | {"images": _fingerprint(self.images)}))
 
     def begin(self, resume: bool) -> bool:
         """Whether there is a state to load; refuses to go over an existing file unasked."""
@@ -60,7 +69,7 @@ class Run:
         tensors, metadata = storage.read_tensors(self.path)
         if metadata.get("format") != FORMAT:
             raise ValueError(f"{str(self.path)!r} is no checkpoint of this vaelib: format {metadata.get('format')!r}")
-        saved, now = metadata["settings"], json.loads(json.dumps(self.settings))
+        saved, now = metadata["settings"], self._record
         changed = [f"{k}: {saved.get(k)!r} then, {now.get(k)!r} now" for k in now if saved.get(k) != now.get(k)]
         if changed:
             raise ValueError(
@@ -85,5 +94,5 @@ class Run:
         tensors = {jax.tree_util.keystr(path): np.asarray(v) for path, v in jax.tree_util.tree_leaves_with_path(state)}
         record = asdict(history)
         tensors |= {f"steps.{name}": values for name, values in record.pop("steps").items()}
-        metadata = {"format": FORMAT, "settings": self.settings, "history": record}
+        metadata = {"format": FORMAT, "settings": self._record, "history": record}
         storage.write_tensors(self.path, tensors, metadata, overwrite=True)

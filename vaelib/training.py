@@ -115,21 +115,18 @@ def fit(
     graphdef, params, rest = nnx.split(model, nnx.Param, ...)
     program = _Program(graphdef, optimizer, objective, batch_size, binarize, corrupt, beta, split)
     state = _start(optimizer, jax.device_put(params, replicated))
-    run = checkpoints.Run(
-        path=checkpoint,
-        settings={
-            "model": getattr(model, "config", str(graphdef)),
-            "objective": _name(objective),
-            "optimizer": str(jax.tree.structure(state)),
-            "learning_rate": _name(learning_rate),
-            "batch_size": batch_size,
-            "binarize": binarize,
-            "corrupt": _name(corrupt),
-            "beta": _name(beta),
-            "key": np.asarray(jax.random.key_data(key)).tolist(),
-            "images": checkpoints.fingerprint(images),
-        },
-    )
+    settings = {
+        "model": getattr(model, "config", str(graphdef)),
+        "objective": _name(objective),
+        "optimizer": str(jax.tree.structure(state)),
+        "learning_rate": _name(learning_rate),
+        "batch_size": batch_size,
+        "binarize": binarize,
+        "corrupt": _name(corrupt),
+        "beta": _name(beta),
+        "key": np.asarray(jax.random.key_data(key)).tolist(),
+    }
+    run = checkpoints.Run(checkpoint, settings, images)
     history = History()
     if run.begin(resume):
         state, history = run.load(state, History)
