@@ -115,11 +115,10 @@ def test_one_program_serves_every_number_of_samples(exact_model, vectors, propos
 
 
 @every_estimate
-@pytest.mark.parametrize("count", [100, 1000])
-def test_memory_is_that_of_one_chunk_of_one_block(proposal, count):
+def test_memory_is_that_of_one_chunk_of_one_block(proposal):
     model = nnx.eval_shape(lambda: VAE(latent=2, hidden=(8,), rngs=nnx.Rngs(0)))
     graphdef, state = nnx.split(model)
-    blocks = jax.ShapeDtypeStruct((count // evidence.BLOCK, evidence.BLOCK, 784), jnp.float32)
+    blocks = jax.ShapeDtypeStruct((10, evidence.BLOCK, 784), jnp.float32)
     # The number of samples is an argument of the compiled program, which therefore can not depend on it.
     lowered = evidence._log_mean_weight.lower(graphdef, proposal, state, blocks, KEY, 5000)
     temporary = lowered.compile().memory_analysis().temp_size_in_bytes
@@ -146,7 +145,7 @@ def test_the_first_block_is_the_same_whatever_follows(exact_model):
     first = log_evidence(exact_model, x[: evidence.BLOCK], KEY, num_samples=60)
     np.testing.assert_allclose(whole[: evidence.BLOCK], first, rtol=1e-6)
     # Every image is estimated, in its own place: within 5 nats, where the images are tens of nats apart.
-    exact = np.asarray(exact_model.log_evidence(x))
+    exact = np.asarray(nnx.jit(lambda model, x: model.log_evidence(x))(exact_model, x))
     assert np.abs(whole - exact).max() < 5
     assert np.corrcoef(whole, exact)[0, 1] > 0.99
 
@@ -172,12 +171,13 @@ def test_double_precision_images_are_taken(exact_model, vectors):
 
 
 def test_effective_sample_size_at_its_limits():
-    assert float(effective_sample_size(jnp.full(100, -1234.5))) == pytest.approx(100, rel=1e-4)
-    one_carries_all = jnp.full((100, 2), -1000.0).at[7].set(0.0)
-    np.testing.assert_allclose(effective_sample_size(one_carries_all), 1, rtol=1e-6)
-    half = jnp.zeros(100).at[:50].set(-jnp.inf)
-    assert float(effective_sample_size(half)) == pytest.approx(50, rel=1e-5)
-    assert float(effective_sample_size(jnp.zeros(1))) == pytest.approx(1, rel=1e-6)
+    all_equal = np.full(100, -1234.5)
+    one_carries_all = np.where(np.arange(100) == 7, 0.0, -1000.0)
+    half = np.where(np.arange(100) < 50, 0.0, -np.inf)
+    log_w = np.stack([all_equal, one_carries_all, half], axis=1).astype(np.float32)
+    # float32's rounding of 2 log Σ w, some 2,500, is 2e-4.
+    np.testing.assert_allclose(effective_sample_size(log_w), [100, 1, 50], rtol=5e-4)
+    np.testing.assert_allclose(effective_sample_size(np.zeros((1, 3), np.float32)), 1, rtol=1e-6)
 
 
 @given(arrays(np.float32, (6, 2), elements=st.floats(-50, 50, width=32, allow_subnormal=False)))

@@ -165,11 +165,9 @@ def test_maximum_likelihood_can_not_be_improved(data, fitted):
                 assert np.asarray(log_px(moved), np.float64).mean() < best, name
 
 
-def test_more_dimensions_explain_the_data_better(data):
-    means = [
-        float(LinearGaussianVAE.maximum_likelihood(data, latent).log_evidence(data).mean()) for latent in (1, 2, 3)
-    ]
-    assert means[0] < means[1] < means[2]
+def test_more_dimensions_explain_the_data_better(data, fitted):
+    fewer = LinearGaussianVAE.maximum_likelihood(data, latent=1)
+    assert float(fewer.log_evidence(data).mean()) < float(fitted.log_evidence(data).mean()) - 0.1
 
 
 # --- the encoder
@@ -221,6 +219,7 @@ def test_a_solved_encoder_is_the_best_of_its_family(exact_model, vectors):
 
 @pytest.mark.parametrize("lead", [(), (1, 2, 2)])
 def test_leading_axes_change_nothing_but_the_shape(exact_model, vectors, lead):
+    @nnx.jit
     def everything(model, x):
         q = model.encode(x)
         return (
@@ -233,8 +232,8 @@ def test_leading_axes_change_nothing_but_the_shape(exact_model, vectors, lead):
         )
 
     count = int(np.prod(lead))
-    flat = nnx.jit(everything)(exact_model, vectors)
-    for got, row in zip(nnx.jit(everything)(exact_model, vectors[:count].reshape(*lead, 6)), flat, strict=True):
+    flat = everything(exact_model, vectors)
+    for got, row in zip(everything(exact_model, vectors[:count].reshape(*lead, 6)), flat, strict=True):
         wanted = np.asarray(row)[:count]
         assert got.shape == (*lead, *row.shape[1:])
         np.testing.assert_allclose(got, wanted.reshape(got.shape), rtol=1e-5, atol=1e-5)

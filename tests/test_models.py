@@ -134,12 +134,15 @@ def test_shapes_walk(model, batch):
 
 @pytest.mark.parametrize("lead", [(), (2, 2, 4)])
 def test_leading_axes_change_nothing_but_the_shape(model, images, lead):
-    encode, decode = nnx.jit(lambda m, x: m.encode(x).mu), nnx.jit(lambda m, z: m.decode(z).mean)
+    @nnx.jit
+    def both_ways(model, x):
+        z = model.encode(x).mu
+        return z, model.decode(z).mean
+
     count = int(np.prod(lead))
-    x, z = images[:count], encode(model, images)[:count]
-    np.testing.assert_allclose(encode(model, x.reshape(*lead, 36)), z.reshape(*lead, 3), **CLOSE)
-    mean = decode(model, encode(model, images))[:count]
-    np.testing.assert_allclose(decode(model, z.reshape(*lead, 3)), mean.reshape(*lead, 36), **CLOSE)
+    for got, rows in zip(both_ways(model, images[:count].reshape(*lead, 36)), both_ways(model, images), strict=True):
+        assert got.shape == (*lead, rows.shape[-1])
+        np.testing.assert_allclose(got, np.asarray(rows)[:count].reshape(got.shape), **CLOSE)
 
 
 # --- building
@@ -148,7 +151,6 @@ def test_leading_axes_change_nothing_but_the_shape(model, images, lead):
 @pytest.mark.parametrize(
     ("cls", "config"),
     [
-        (VAE, {}),
         (VAE, {"likelihood": "gaussian", "sigma": "learned", "activation": "tanh"}),
         (Autoencoder, {"likelihood": "continuous-bernoulli"}),
     ],
