@@ -168,15 +168,18 @@ def _control(name: str, spec, label: str) -> ipywidgets.Widget:
 
 
 def _step(low: float, high: float, start: float) -> float | None:
-    """A round step, 1, 2 or 5 times a power of ten, of which 200 or some more make the range.
+    """The largest round step (1, 2 or 5 times a power of ten) that cuts the range into 200 parts or more.
 
-    None, which is no step at all, where `start` is not a whole number of steps away from `low`: the front end would
-    move the slider to one that is.
+    The front end moves a slider to the nearest whole number of steps from `low`, so `start` has to be one. Where it is
+    none even of finer steps there is no step: None.
     """
-    power = 10.0 ** np.floor(np.log10((high - low) / 200))
-    step = float(max(factor * power for factor in (1, 2, 5) if factor * power <= (high - low) / 200 * (1 + 1e-9)))
-    steps = (start - low) / step
-    return step if abs(steps - round(steps)) < 1e-6 else None
+    most = (high - low) / 200
+    power = 10.0 ** np.floor(np.log10(most))
+    for step in (factor * power for factor in (5, 2, 1, 0.5, 0.2, 0.1)):
+        steps = (start - low) / step
+        if step <= most * (1 + 1e-9) and abs(steps - round(steps)) < 1e-6:
+            return float(step)
+    return None
 
 
 def _artists(returned) -> list[Artist]:
