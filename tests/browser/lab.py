@@ -27,6 +27,7 @@ SETTINGS = {
     "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false"}',
     "notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
 }
+CLEAR = "window.jupyterapp.commands.execute('editmenu:clear-all')"
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
 CONNECTED = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
@@ -41,12 +42,18 @@ EXECUTE = """async (code) => {
   await future.done;
   return printed;
 }"""
-IDLE = """() => {
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+  .filter((cell) => cell.model.type === 'code')
+  .flatMap((cell) => cell.outputArea.model.toJSON())
+  .filter((output) => output.output_type === 'error')
+  .map((output) => `${output.ename}: ${output.evalue}`)
+"""
+DONE = f"""() => {{
   const panel = window.jupyterapp.shell.currentWidget;
-  const counts = Array.from(panel.content.widgets).filter((cell) => cell.model.type === 'code');
-  const kernel = panel.sessionContext.session.kernel;
-  return kernel.status === 'idle' && counts.every((cell) => cell.model.executionCount !== null);
-}"""
+  const code = panel.content.widgets.filter((cell) => cell.model.type === 'code');
+  const idle = panel.sessionContext.session.kernel.status === 'idle';
+  return (idle && code.every((cell) => cell.model.executionCount !== null)) || ({ERRORS})().length > 0;
+}}"""
 
 
 def chromium_path() -> str | None:
@@ -123,11 +130,14 @@ class Lab:
         return name
 
     def run(self, page, name: str, timeout: float = 120.0):
-        """Open the notebook alone on the page and run all its cells."""
+        """Open the notebook alone on the page and run all its cells; raises RuntimeError where one of them does."""
         page.goto(f"{self.url}/doc/tree/{name}?token={self.token}")
         page.wait_for_function(CONNECTED, timeout=60_000)
+        page.evaluate(CLEAR)
         page.evaluate(RUN_ALL)
-        page.wait_for_function(IDLE, timeout=1000 * timeout)
+        page.wait_for_function(DONE, timeout=1000 * timeout)
+        if errors := page.evaluate(ERRORS):
+            raise RuntimeError(f"{name}: {errors}")
 
     def wear(self, page, theme: str):
         """Change the theme."""
