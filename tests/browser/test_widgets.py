@@ -369,6 +369,20 @@ def test_widgets_fit_the_page_in_both_themes(notebook, lab, theme, width, tmp_pa
     lab.wear(notebook, "JupyterLab Light")
 
 
+def test_the_digit_of_a_busy_kernel_comes_all_the_same(notebook, here):
+    area = output(notebook, 2)
+    before = at(area)
+    notebook.evaluate(
+        """() => {
+          const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+          kernel.requestExecute({ code: 'import time; time.sleep(12)' });
+        }"""
+    )
+    drag(notebook, area.locator(".noUi-handle").nth(1), 40)
+    settle(notebook, area, before)
+    assert_shows(area, here["linear_model"])
+
+
 def test_a_lost_kernel_is_said_and_the_digit_still_moves(notebook, here):
     area = output(notebook, 1)
     notebook.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")

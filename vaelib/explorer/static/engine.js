@@ -57,10 +57,12 @@ function network(header, data) {
 }
 
 const DAMAGED = "The decoder yields NaN: its weights are damaged. Train or load it again.";
-const SILENCE = "The kernel does not answer. If it has stopped, restart it and run this cell again.";
+const SILENCE =
+  "The kernel does not answer: it is busy, or it has stopped. If it has stopped, restart it and run this cell again.";
 
-// Questions to the kernel, each answered once or given up after ten seconds.
-function asker(model) {
+// Questions to the kernel. It answers when the cells before them are done, so none is given up; `onSilence` is called
+// with an error to show when an answer takes longer than ten seconds.
+function asker(model, onSilence) {
   const open = new Map();
   model.on("msg:custom", (content, buffers) => {
     const question = open.get(content.id);
@@ -70,13 +72,10 @@ function asker(model) {
     if (content.error) question.reject(new Error(content.error));
     else question.resolve({ ...content, buffers });
   });
-  return (ask, details = {}, seconds = 10) =>
+  return (ask, details = {}) =>
     new Promise((resolve, reject) => {
       const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
-      const timer = setTimeout(() => {
-        open.delete(id);
-        reject(new Error(SILENCE));
-      }, 1000 * seconds);
+      const timer = setTimeout(() => onSilence(new Error(SILENCE)), 10_000);
       open.set(id, { resolve, reject, timer });
       model.send({ ask, id, ...details });
     });
@@ -100,9 +99,9 @@ function engineFrom(headers, buffers) {
 }
 
 // They run in the browser where the kernel hands out the layers; the kernel answers for the others.
-async function engineOf(model) {
-  const ask = asker(model);
-  const { layers, buffers } = await ask("layers", {}, 60);
+async function engineOf(model, onSilence) {
+  const ask = asker(model, onSilence);
+  const { layers, buffers } = await ask("layers");
   const asked = (name) => (input) =>
     ask(name, { input: Array.from(input) }).then((answer) => floats(answer.buffers[0]));
   const local = engineFrom(layers, buffers);

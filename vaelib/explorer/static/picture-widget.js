@@ -29,7 +29,7 @@ async function render({ model, el }) {
   const sliders = await Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
   const shown = picture({ state: model, sliders, el });
   sliders.forEach((slider) => finishHandles(slider));
-  if (!model.get("message")) engineOf(model).then(shown.start, shown.fail);
+  if (!model.get("message")) engineOf(model, shown.fail).then(shown.start, shown.fail);
   return shown.stop;
 }
 

@@ -148,6 +148,8 @@ function sketch({ state, el }) {
   };
   const show = (_, { x, code, at, decoded }) => {
     if (decoded.some((y) => y.some(Number.isNaN))) return fail(new Error(DAMAGED));
+    stage.hidden = false;
+    alert.hidden = true;
     seen[0].draw(x.map((v) => v / 255));
     seen[1].draw(decoded[0]);
     samples.forEach((sample, i) => sample.draw(decoded[i + 1]));
