@@ -91,7 +91,8 @@ class Decoder(nnx.Module):
     def __call__(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """The distribution p(x|z) of the image."""
         z = checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension")
-        logits = self.output(self.trunk(z))
+        rows = z.reshape(-1, self.latent)  # samples and images as one axis: each layer is one matrix product
+        logits = self.output(self.trunk(rows)).reshape(*z.shape[:-1], self.output.out_features)
         if self.likelihood == "bernoulli":
             return Bernoulli(logits)
         if self.likelihood == "continuous-bernoulli":

@@ -131,7 +131,7 @@ def fit(
     if run.begin(resume):
         state, history = run.load(state, History)
         state = jax.device_put(state, replicated)
-        nnx.update(model, jax.tree.map(jnp.copy, state[0]))
+        nnx.update(model, _copy(state[0]))
 
     data = jax.device_put(jnp.asarray(images), replicated)
     evaluation_key = jax.random.fold_in(key, 0)
@@ -147,7 +147,7 @@ def fit(
             steps = jax.device_get(steps)
             _stop_unless_finite(steps, bool(finite), history.epochs)
             seconds = time.perf_counter() - start
-            nnx.update(model, jax.tree.map(jnp.copy, state[0]))
+            nnx.update(model, _copy(state[0]))
             measured = None if held_out is None else evaluate(model, held_out, evaluation_key, objective=objective)
             history.add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
             run.save(state, history)
@@ -195,7 +195,13 @@ def _adam(learning_rate) -> optax.GradientTransformation:
 @partial(jax.jit, static_argnums=0)
 def _start(optimizer, params):
     """The state to donate: a copy of the weights, since the model keeps its own, and a new optimiser state."""
-    return jax.tree.map(jnp.copy, params), optimizer.init(params)
+    return _copy(params), optimizer.init(params)
+
+
+@jax.jit
+def _copy(params):
+    """Weights of their own memory, which the next epoch's donation leaves alone."""
+    return jax.tree.map(jnp.copy, params)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)
@@ -205,25 +211,25 @@ def _epoch(program: _Program, state, rest, images, key, epoch):
     count = len(images) // program.batch_size
     order = jax.random.permutation(order_key, len(images))[: count * program.batch_size]
     batches = order.reshape(count, program.batch_size)
-    take_step = partial(_step, program, rest, images, step_key)
-    state, terms = jax.lax.scan(take_step, state, (epoch * count + jnp.arange(count), batches))
+    numbers = epoch * count + jnp.arange(count)
+    keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
+    state, terms = jax.lax.scan(partial(_step, program, rest, images), state, (numbers, keys, batches))
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
     return state, terms, finite
 
 
-def _step(program: _Program, rest, images, key, state, numbered_batch):
+def _step(program: _Program, rest, images, state, step):
     """One update on one batch; its mean terms are those before the update."""
     params, optimizer_state = state
-    step, batch = numbered_batch
+    number, (binary_key, noise_key, sample_key), batch = step
     x = images[batch]
     if program.sharding is not None:
         x = jax.lax.with_sharding_constraint(x, program.sharding)
-    binary_key, noise_key, sample_key = jax.random.split(jax.random.fold_in(key, step), 3)
     if program.binarize:
         x = draw_binary(x, binary_key)
     options = {} if program.corrupt is None else {"inputs": program.corrupt(x, noise_key)}
     if program.beta is not None:
-        options["beta"] = program.beta(step) if callable(program.beta) else program.beta
+        options["beta"] = program.beta(number) if callable(program.beta) else program.beta
 
     def loss(params):
         model = nnx.merge(program.graphdef, params, rest)

@@ -94,8 +94,8 @@ def with_fit(images):
     return lambda epochs: vaelib.fit(model, data, jax.random.key(0), epochs=epochs, batch_size=BATCH, progress=False)
 
 
-def with_torch(images):
-    """A plain PyTorch loop, eager, with the data in one tensor: no DataLoader, no .item() in the loop."""
+def torch_step():
+    """One eager update of the same network in PyTorch, as a function of a batch."""
     import torch
 
     torch.set_num_threads(os.cpu_count())
@@ -106,19 +106,48 @@ def with_torch(images):
 
     encoder, decoder = stack(SIZES[:3]), stack(SIZES[3:])
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
-    data = torch.from_numpy(images)
+
+    def step(x):
+        mu, log_var = encoder(x).chunk(2, dim=-1)
+        z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+        error = torch.nn.functional.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
+        kl = 0.5 * torch.sum(mu**2 + log_var.exp() - log_var - 1)
+        loss = (error + kl) / len(x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def plain_torch(images):
+    """The loop of PyTorch's own VAE example: a DataLoader that shuffles, and the loss summed with .item()."""
+    import torch
+
+    step = torch_step()
+    data = torch.utils.data.TensorDataset(torch.from_numpy(images))
+    loader = torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True, drop_last=True)
+
+    def run(epochs):
+        for _ in range(epochs):
+            total = 0.0
+            for (x,) in loader:
+                total += step(x).item()
+
+    return run
+
+
+def tuned_torch(images):
+    """The same with all that slows it taken out of Python: the data in one tensor, nothing read back in the loop."""
+    import torch
+
+    step, data = torch_step(), torch.from_numpy(images)
 
     def run(epochs):
         for _ in range(epochs):
             for batch in torch.randperm(len(data))[: len(data) // BATCH * BATCH].view(-1, BATCH):
-                x = data[batch]
-                mu, log_var = encoder(x).chunk(2, dim=-1)
-                z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
-                error = torch.nn.functional.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum")
-                kl = 0.5 * torch.sum(mu**2 + log_var.exp() - log_var - 1)
-                optimizer.zero_grad()
-                ((error + kl) / BATCH).backward()
-                optimizer.step()
+                step(data[batch])
 
     return run
 
@@ -138,7 +167,7 @@ def main(turns: int, epochs: int, skip_processes: bool):
     images, _ = vaelib.load_mnist("train", limit=10_000)
     makers = {"vaelib.fit": with_fit, "hand-written": hand_written}
     if importlib.util.find_spec("torch"):
-        makers["PyTorch"] = with_torch
+        makers |= {"PyTorch, DataLoader": plain_torch, "PyTorch, one tensor": tuned_torch}
     runs = {name: make(images) for name, make in makers.items()}
     for run in runs.values():
         run(1)

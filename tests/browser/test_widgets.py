@@ -146,7 +146,7 @@ def kernel_z(page, lab):
 
 
 def drag(page, handle, dx, steps=10):
-    handle.scroll_into_view_if_needed()
+    handle.hover()  # waits until the handle stands still and is what the mouse would press
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
