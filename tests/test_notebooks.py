@@ -11,6 +11,7 @@ NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/[0-9]*.ipynb"))
 CLAIMS = {
     "02_naive_likelihood": range(5, 9),
     "04_kl": range(15, 17),
+    "05_reparameterisation": range(17, 21),
     "06_decoders": range(21, 26),
     "07_training": range(26, 29),
 }
