@@ -11,6 +11,7 @@ NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/[0-9]*.ipynb"))
 CLAIMS = {
     "01_generative_models": range(1, 5),
     "02_naive_likelihood": range(5, 9),
+    "03_elbo": range(9, 15),
     "04_kl": range(15, 17),
     "05_reparameterisation": range(17, 21),
     "06_decoders": range(21, 26),
