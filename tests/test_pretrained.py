@@ -1,6 +1,8 @@
 """The shipped models: they load, they are what their recipes say, and they reach what was recorded for them."""
 
 import json
+import runpy
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -19,7 +21,12 @@ def results():
 def test_every_recipe_ships_its_weights_and_results(results):
     assert set(pretrained_names()) == set(results)
     files = {path.name for path in pretrained.WEIGHTS.iterdir()}
-    assert files == {f"{name}.safetensors" for name in RECIPES} | {"results.json"}
+    assert files == {f"{name}.safetensors" for name in RECIPES} | {"results.json", "README.md"}
+
+
+def test_the_table_is_in_step_with_the_results(results):
+    made = runpy.run_path(str(Path(__file__).parent / "tools" / "make_results_table.py"))
+    assert (pretrained.WEIGHTS / "README.md").read_text("utf-8") == made["table"](results)
 
 
 @pytest.mark.parametrize("name", RECIPES)

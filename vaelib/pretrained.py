@@ -62,6 +62,10 @@ RECIPES = {
     "bernoulli-z5": Recipe(VAE.create, {"latent": 5}, binarize=True),
     "bernoulli-z10": Recipe(VAE.create, {"latent": 10}, binarize=True),
     "bernoulli-z20": Recipe(VAE.create, {"latent": 20}, binarize=True),
+    # The one-layer network of Burda et al. (2016).
+    "bernoulli-z50": Recipe(
+        VAE.create, {"latent": 50, "activation": "tanh"}, binarize=True, epochs=300, evidence_images=10_000
+    ),
     "gaussian-z2": Recipe(VAE.create, {"latent": 2, "likelihood": "gaussian", "sigma": "learned"}),
     "gaussian-z20": Recipe(VAE.create, {"latent": 20, "likelihood": "gaussian", "sigma": "learned"}),
     "autoencoder-z2": Recipe(Autoencoder.create, {"latent": 2}, objective=reconstruction),
