@@ -16,6 +16,7 @@ CLAIMS = {
     "05_reparameterisation": range(17, 21),
     "06_decoders": range(21, 26),
     "07_training": range(26, 29),
+    "08_autoencoders": range(29, 33),
     "09_questions": range(33, 37),
 }
 

@@ -1,0 +1,62 @@
+"""Checkers for notebook 08, autoencoders."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from vaelib.exercises.verdict import checker, compare
+
+
+@checker
+def check_turn(answer: Callable) -> str | None:
+    """The matrix is orthogonal, and no other rotation or reflection brings X nearer to Y."""
+    rng = np.random.default_rng(0)
+    for mirrored in (False, True):
+        X = rng.standard_normal((40, 3))
+        Q = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+        Q[:, 0] *= np.sign(np.linalg.det(Q)) * (-1 if mirrored else 1)
+        Y = 2 * X @ Q + 0.3 * rng.standard_normal((40, 3))  # another scale and noise: R alone cannot undo them
+        R = np.asarray(answer(X.copy(), Y.copy()))
+        U, _, Vt = np.linalg.svd(X.T @ Y)
+        if R.shape != (3, 3):
+            return f"R should have shape (3, 3) for codes of 3 dimensions, got {R.shape}."
+        if complaint := compare(R.T @ R, np.eye(3), "R.T @ R"):
+            return f"{complaint} A rotation or reflection keeps lengths; yours also stretches."
+        if np.allclose(R, (U @ Vt).T, atol=1e-4):
+            return "R is transposed: it turns Y onto X. Codes are rows, and X @ R should lie near Y."
+        if mirrored and np.linalg.det(R) > 0:
+            return "R should also be allowed to reflect: on mirrored codes yours stays a rotation."
+        if complaint := compare(R, U @ Vt, "R", rtol=1e-3, atol=1e-4):
+            return complaint
+    return None
+
+
+@checker
+def check_undo(answer: Callable) -> str | None:
+    """The layer puts out for the moved codes what it put out before, whatever the weights, the scale and the shift."""
+    rng = np.random.default_rng(1)
+    for latent, width in ((2, 5), (3, 4)):
+        kernel, bias = rng.standard_normal((latent, width)), rng.standard_normal(width)
+        scale, shift = rng.uniform(0.5, 3.0), rng.standard_normal(latent)
+        z = rng.standard_normal((6, latent))
+        new_kernel, new_bias = (np.asarray(part) for part in answer(kernel.copy(), bias.copy(), scale, shift))
+        if complaint := compare(new_kernel, kernel / scale, "the new kernel"):
+            return complaint
+        if np.allclose(new_bias, bias - shift @ kernel):
+            return "the new bias subtracts the shift through the old kernel; the layer now uses the new one."
+        if np.allclose(new_bias, bias + shift @ new_kernel):
+            return "the new bias has the wrong sign: shift @ new_kernel reaches the layer, and must be taken away."
+        if complaint := compare((z * scale + shift) @ new_kernel + new_bias, z @ kernel + bias, "the layer's output"):
+            return complaint
+    return None
+
+
+@checker
+def check_price_of_shift(answer: float) -> str | None:
+    """The variances cost the same; of ½ (mu + 3)² the mean over images rises by ½ · 9, as the means average to 0."""
+    got = float(answer)
+    if np.isclose(got, 9.0):
+        return "the KL holds half of mu²."
+    if np.isclose(got, -4.5):
+        return "that is the change of the ELBO; the KL rises."
+    return compare(got, 4.5, "the rise of the KL in nats", rtol=1e-3)
