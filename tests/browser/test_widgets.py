@@ -284,6 +284,7 @@ def test_a_drawing_is_encoded(notebook, here, lab):
     draws = [area.locator("canvas").nth(k).evaluate("c => String(c.pixels)") for k in range(3, 7)]
     assert len(set(draws)) == 4
     assert area.locator(".spread").get_attribute("visibility") == "visible"
+    assert area.locator(".lens").get_attribute("visibility") == "hidden", "a q as wide as this one needs no glass"
     area.get_by_role("button", name="New draws").click()
     assert area.locator("canvas").nth(3).evaluate("c => String(c.pixels)") != draws[0]
     area.get_by_role("button", name="Clear").click()

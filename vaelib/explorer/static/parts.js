@@ -111,7 +111,8 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   return { svg, show };
 }
 
-// A magnifying glass in the plane's corner: a trained q is narrower than a dot. Three deviations to its edge.
+// A magnifying glass in the plane's corner, for a trained q is narrower than a dot: three deviations to its edge. Gone
+// where q is wide enough to be seen.
 function lens(svg, { width, margin, pixels }) {
   const half = 42;
   const [cx, cy] = [width - margin - half - 4, margin + half + 4];
@@ -122,15 +123,16 @@ function lens(svg, { width, margin, pixels }) {
   glass.append(shape("rect", { x: cx - half, y: cy - half, width: 2 * half, height: 2 * half }), ellipse, dots, label);
   svg.append(glass);
   return (at, std, draws) => {
-    const widest = Math.max(...(std ?? [0]));
-    glass.setAttribute("visibility", widest > 0 ? "visible" : "hidden");
-    if (!(widest > 0)) return;
-    const scale = half / (3 * widest);
+    const scale = half / (3 * Math.max(...(std ?? [Infinity])));
+    const larger = Math.round(scale / pixels);
+    const needed = larger > 1 && Number.isFinite(larger);
+    glass.setAttribute("visibility", needed ? "visible" : "hidden");
+    if (!needed) return;
     ellipse.setAttribute("rx", std[0] * scale);
     ellipse.setAttribute("ry", std[1] * scale);
     const place = ([a, b]) => `M${cx + (a - at[0]) * scale} ${cy - (b - at[1]) * scale}h0`;
     dots.setAttribute("d", draws.map(place).join(""));
-    label.textContent = `${Math.round(scale / pixels)} times larger`;
+    label.textContent = `${larger} times larger`;
   };
 }
 
