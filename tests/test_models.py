@@ -165,6 +165,16 @@ def test_create_equals_the_constructor_to_the_bit(cls, config):
         np.testing.assert_array_equal(got[name], wanted[name], err_msg=name)
 
 
+def test_models_of_equal_configuration_share_one_compiled_program(compilations):
+    VAE.create(seed=0, hidden=[7, 5], latent=2)
+    compilations.clear()
+    model = VAE.create(seed=1, latent=2, hidden=(7, 5))
+    assert compilations == []
+    assert np.any(model.encoder.mu.kernel[...] != VAE.create(seed=0, latent=2, hidden=(7, 5)).encoder.mu.kernel[...])
+    with pytest.raises(TypeError, match="latent must be an integer"):
+        VAE.create(latent=2.0, hidden=(7, 5))
+
+
 def test_seeds_decide_the_weights():
     a, b, c = parameters(build(seed=0)), parameters(build(seed=0)), parameters(build(seed=1))
     for name in a:

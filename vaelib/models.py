@@ -7,6 +7,7 @@ Each model knows the arguments it was built with (`model.config`), so that it ca
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -149,8 +150,8 @@ class ImageModel(nnx.Module):
     def create(cls, *, seed: int = 0, **config):
         """Build the model inside one compiled program: what `cls(**config, rngs=nnx.Rngs(seed))` builds, sooner.
 
-        Layer by layer, the initialisers compile one small program each; together they are one, and cached on disk where
-        JAX's compilation cache is on. Raises as the constructor does.
+        Layer by layer, the initialisers compile one small program each; together they are one, which models of equal
+        configuration share, and which JAX's compilation cache keeps where it is on. Raises as the constructor does.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise TypeError(f"seed must be an integer, got {seed!r} ({type(seed).__name__})")
@@ -159,12 +160,10 @@ class ImageModel(nnx.Module):
             name = cls.__name__
             raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
-        def build(key):
-            return cls(**config, rngs=nnx.Rngs(key))
-
         key = jax.random.key(seed)
-        graphdef = nnx.graphdef(nnx.eval_shape(build, key))
-        return nnx.merge(graphdef, jax.jit(lambda key: nnx.state(build(key)))(key))
+        nnx.eval_shape(lambda key: cls(**config, rngs=nnx.Rngs(key)), key)  # refuses what the constructor refuses
+        hashable = {name: tuple(value) if name == "hidden" else value for name, value in config.items()}
+        return nnx.merge(*_initialised(cls, tuple(sorted(hashable.items())), key))
 
     def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
@@ -199,6 +198,12 @@ class Autoencoder(ImageModel):
     def encode(self, x: Float[Array, "*batch pixel"]) -> Float[Array, "*batch latent"]:
         """The code z of each image, shape (*batch, latent)."""
         return self.code(self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _initialised(cls, config, key):
+    """A model's structure and its initial weights; `config` as (name, value) pairs."""
+    return nnx.split(cls(**dict(config), rngs=nnx.Rngs(key)))
 
 
 def _widths(hidden) -> tuple[int, ...]:
