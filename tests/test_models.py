@@ -175,6 +175,13 @@ def test_models_of_equal_configuration_share_one_compiled_program(compilations):
         VAE.create(latent=2.0, hidden=(7, 5))
 
 
+def test_create_works_inside_another_program():
+    def state():
+        return nnx.state(VAE.create(seed=3, **SIZES))
+
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(state)(), state())
+
+
 def test_seeds_decide_the_weights():
     a, b, c = parameters(build(seed=0)), parameters(build(seed=0)), parameters(build(seed=1))
     for name in a:

@@ -1,5 +1,7 @@
-"""JAX's cache of compiled programs, which lets a second process start at once."""
+"""Less waiting for the compiler: programs compiled sooner, and kept on disk for the next process."""
 
+from collections.abc import Callable
+from functools import cache, wraps
 from os import PathLike
 from pathlib import Path
 
@@ -17,3 +19,24 @@ def cache_compiled_programs(folder: str | PathLike | None = None) -> Path:
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     return path
+
+
+def jit_sooner(function: Callable, **options) -> Callable:
+    """`jax.jit` with its options, but on a CPU it compiles in about half the time.
+
+    The programs run as fast as others do, since most of their time goes into matrix products, which the skipped
+    optimisations do not touch. Called with traced arguments, it is the function itself, as part of the program around
+    it. The platform is asked for at the first call, so importing vaelib starts no device.
+    """
+
+    @cache
+    def jitted():
+        quick = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+        return jax.jit(function, compiler_options=quick, **options)
+
+    @wraps(function)
+    def call(*args):
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(args))
+        return function(*args) if traced else jitted()(*args)
+
+    return call

@@ -16,6 +16,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from vaelib import checks
+from vaelib.compilation import jit_sooner
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
 
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
@@ -160,10 +161,9 @@ class ImageModel(nnx.Module):
             name = cls.__name__
             raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
-        key = jax.random.key(seed)
-        nnx.eval_shape(lambda key: cls(**config, rngs=nnx.Rngs(key)), key)  # refuses what the constructor refuses
+        nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(seed)))  # refuses what the constructor refuses
         hashable = {name: tuple(value) if name == "hidden" else value for name, value in config.items()}
-        return nnx.merge(*_initialised(cls, tuple(sorted(hashable.items())), key))
+        return nnx.merge(*_initialised(cls, tuple(sorted(hashable.items())), jax.random.key(seed)))
 
     def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
@@ -200,7 +200,7 @@ class Autoencoder(ImageModel):
         return self.code(self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jit_sooner, static_argnums=(0, 1))
 def _initialised(cls, config, key):
     """A model's structure and its initial weights; `config` as (name, value) pairs."""
     return nnx.split(cls(**dict(config), rngs=nnx.Rngs(key)))

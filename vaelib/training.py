@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from tqdm.auto import tqdm
 
 from vaelib import checkpoints, checks
+from vaelib.compilation import jit_sooner
 from vaelib.data import binarize as draw_binary
 from vaelib.history import History
 from vaelib.interruption import interruption
@@ -175,7 +176,7 @@ def evaluate(
     return {name: float(np.mean(np.ravel(v)[: len(x)], dtype=np.float64)) for name, v in terms._asdict().items()}
 
 
-@partial(jax.jit, static_argnums=(0, 2))
+@partial(jit_sooner, static_argnums=(0, 2))
 def _terms_of_blocks(graphdef, state, objective, blocks, key) -> Terms:
     model = nnx.merge(graphdef, state)
 
@@ -204,7 +205,7 @@ def _copy(params):
     return jax.tree.map(jnp.copy, params)
 
 
-@partial(jax.jit, static_argnums=0, donate_argnums=1)
+@partial(jit_sooner, static_argnums=0, donate_argnums=1)
 def _epoch(program: _Program, state, rest, images, key, epoch):
     """One pass over the images; returns the state, Terms of shape (step,), and whether all weights are finite."""
     order_key, step_key = jax.random.split(jax.random.fold_in(key, epoch + 1))  # 0 is the evaluation's
