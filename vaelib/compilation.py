@@ -1,5 +1,6 @@
 """Less waiting for the compiler: programs compiled sooner, and kept on disk for the next process."""
 
+import os
 from collections.abc import Callable
 from functools import cache, wraps
 from os import PathLike
@@ -9,15 +10,25 @@ import jax
 import platformdirs
 
 
-def cache_compiled_programs(folder: str | PathLike | None = None) -> Path:
-    """Keep compiled programs on disk, in `folder` or in the user's cache folder, and return it.
+def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None:
+    """Keep compiled programs on disk, in `folder` or in the user's cache folder, so that a second run starts at once.
 
-    Where JAX has been given a folder already (`JAX_COMPILATION_CACHE_DIR`), that one stays.
+    Where JAX has been given a folder already (`JAX_COMPILATION_CACHE_DIR`), that one stays. Call it before anything is
+    compiled.
+
+    Returns:
+        The folder; None where it can not be written, and programs are compiled afresh in each process.
     """
     present = jax.config.jax_compilation_cache_dir
     path = Path(folder or present or platformdirs.user_cache_path("vaelib") / "compiled")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(path, os.W_OK):
+        return None
     jax.config.update("jax_compilation_cache_dir", str(path))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # many small programs make one long wait
     return path
 
 
