@@ -9,7 +9,11 @@ import pytest
 from lab import watched
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-CHOSEN = [*sorted(FOLDER.glob("00_*.ipynb")), *sorted(FOLDER.glob("07_*.ipynb"))]  # the others only take longer
+QUICK = ("00_start_here", "07_training")  # every kind of widget is in these; `pytest -m slow` takes the others
+NOTEBOOKS = [
+    pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow)
+    for path in sorted(FOLDER.glob("[0-9]*.ipynb"))
+]
 FIND = """
 import json
 from ipywidgets.widgets.widget import _instances
@@ -20,7 +24,7 @@ print(len(explorers), len(figures))
 """
 
 
-@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS)
 def test_notebook_widgets_follow_the_mouse(browser, lab, path):
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = watched(context.new_page())
