@@ -147,3 +147,14 @@ class Lab:
     def execute(self, page, code: str) -> str:
         """Run code in the page's kernel, and return what it printed."""
         return page.evaluate(EXECUTE, code)
+
+
+def drag(page, handle, dx, steps=10):
+    """Press the mouse on a slider's handle, move it by dx pixels, and let go."""
+    handle.hover()  # waits until the handle stands still and is what the mouse would press
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y, steps=steps)
+    page.mouse.up()

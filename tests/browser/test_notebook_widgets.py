@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import watched
+from lab import drag, watched
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 QUICK = ("00_start_here", "07_training")  # every kind of widget is in these; `pytest -m slow` takes the others
@@ -44,11 +44,8 @@ def test_notebook_widgets_follow_the_mouse(browser, lab, path):
         picture = area.locator(".vaelib canvas, .widget-image").first
         state = "e => e.pixels ? String(e.pixels) : e.src"
         before = picture.evaluate(state)
-        box = handle.bounding_box()
-        page.mouse.move(box["x"] + 8, box["y"] + 8)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 48, box["y"] + 8, steps=6)
-        page.mouse.up()
+        at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+        drag(page, handle, -40 if at_the_end else 40)
         page.wait_for_function(f"([e, before]) => ({state})(e) !== before", arg=[picture.element_handle(), before])
     page.wait_for_timeout(500)
     images = json.loads(lab.execute(page, "print(json.dumps([e.image.tolist() for e in explorers]))"))

@@ -5,7 +5,7 @@ import re
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lab import heap, watched
+from lab import drag, heap, watched
 
 from vaelib.data import load_mnist
 
@@ -143,16 +143,6 @@ def contrast(*colors):
 
 def kernel_z(page, lab):
     return np.array(lab.execute(page, "print(*explorer.z)").split(), float)
-
-
-def drag(page, handle, dx, steps=10):
-    handle.hover()  # waits until the handle stands still and is what the mouse would press
-    box = handle.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx, y, steps=steps)
-    page.mouse.up()
 
 
 def test_explorer_sliders_follow_the_mouse(notebook, here, lab):
