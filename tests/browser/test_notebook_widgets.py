@@ -45,7 +45,7 @@ def test_notebook_widgets_follow_the_mouse(browser, lab, path):
         state = "e => e.pixels ? String(e.pixels) : e.src"
         before = picture.evaluate(state)
         at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
-        drag(page, handle, -40 if at_the_end else 40)
+        drag(page, handle, -120 if at_the_end else 120)  # more than one step of a slider with few
         page.wait_for_function(f"([e, before]) => ({state})(e) !== before", arg=[picture.element_handle(), before])
     page.wait_for_timeout(500)
     images = json.loads(lab.execute(page, "print(json.dumps([e.image.tolist() for e in explorers]))"))
