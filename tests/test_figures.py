@@ -482,7 +482,7 @@ def test_a_failed_write_leaves_nothing_behind(images, tmp_path, monkeypatch):
     ("name", "alt", "error", "message"),
     [
         ("a.jpg", ALT, ValueError, r"path must end in \.png"),
-        ("missing/a.png", ALT, FileNotFoundError, "path must lie in an existing folder"),
+        ("missing/too/a.png", ALT, FileNotFoundError, "path must lie in an existing folder"),
         ("a.png", " ", ValueError, "alt must be a sentence"),
         ("a.png", None, ValueError, "alt must be a sentence"),
     ],

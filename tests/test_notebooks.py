@@ -5,6 +5,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import stamp
+from notebooks import fingerprint
 
 NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/[0-9]*.ipynb"))
 # The claims each notebook argues, by their numbers in the series' syllabus of 36.
@@ -45,10 +47,21 @@ def test_it_is_valid_and_under_a_megabyte(path, notebook):
 
 
 def test_metadata_hold_no_noise(notebook):
-    assert set(notebook.metadata) == {"kernelspec"}
+    assert set(notebook.metadata) == {"kernelspec", "vaelib"}
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"claims", "tags"}
+
+
+def test_the_outputs_are_those_of_the_present_code(path, notebook):
+    remedy = f"run `python tests/tools/notebooks.py execute {path.stem}`"
+    assert notebook.metadata.vaelib.executed == fingerprint(notebook), remedy
+
+
+def test_setup_cell_and_links_are_those_of_the_setting(path, notebook):
+    before = nbformat.writes(notebook)
+    stamp.stamp_notebook(notebook, path.name, stamp.configured_repository())
+    assert nbformat.writes(notebook) == before, "run `python tests/tools/stamp.py`"
 
 
 def test_no_error_and_no_warning_in_the_outputs(notebook):

@@ -107,6 +107,8 @@ def live_figure(
 ) -> LiveFigure:
     """A figure that follows sliders, fast enough to be dragged: only what `update` returns is drawn again.
 
+    It is used so::
+
         line, = ax.plot(x, density(x, mu=0))
         def update(mu):
             line.set_ydata(density(x, mu))

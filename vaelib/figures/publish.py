@@ -71,18 +71,19 @@ def _target(path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"path must end in .png, got {str(path)!r}")
-    if not path.parent.is_dir():
+    if not path.parent.parent.is_dir():
         raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}; create {path.parent} first")
     if path.exists() and not _ours(path):
         raise FileExistsError(f"{path} exists and was not made by vaelib; choose another name, or remove it first")
+    path.parent.mkdir(exist_ok=True)
     return path
 
 
 def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
     """Write the figure as a small PNG whose metadata hold the description `alt`; returns the path.
 
-    The file appears whole or not at all, and the same figure gives the same bytes. A file that vaelib has written is
-    replaced; any other is refused with FileExistsError. Given Axes, the whole figure they belong to is written.
+    The file appears whole or not at all, and the same figure gives the same bytes. Its folder is made where it is
+    missing. A file that vaelib has written is replaced; any other is refused with FileExistsError. Given Axes, the whole figure they belong to is written.
     """
     path, alt = _target(path), _words(alt, "alt", "A curve that rises and levels off.")
     write_atomically(path, _png(_figure(fig), alt)[0], overwrite=True)

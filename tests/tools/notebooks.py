@@ -1,0 +1,114 @@
+"""Run, clean and check the notebooks: the three things a change to one of them needs.
+
+    python tests/tools/notebooks.py execute 03_elbo     run from a clean kernel, keep outputs, clean
+    python tests/tools/notebooks.py strip 03_elbo       only clean: no noise in the metadata, outputs stay
+    python tests/tools/notebooks.py check               what CI checks of the files, in seconds
+
+Without a name each treats all of them.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import nbformat
+from nbclient import NotebookClient
+
+from vaelib.files import write_atomically
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "notebooks"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+LIMIT = 1_000_000  # bytes of a notebook with its outputs
+
+
+def names() -> list[str]:
+    """The notebooks of the series, in its order."""
+    return sorted(path.stem for path in FOLDER.glob("[0-9]*.ipynb"))
+
+
+def fingerprint(notebook) -> str:
+    """A checksum of the code, to tell whether it has changed since it was run."""
+    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def strip(notebook) -> None:
+    """Leave what readers and tests need of the metadata: kernel, fingerprint, claims and tags."""
+    executed = notebook.metadata.get("vaelib", {})
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL} | ({"vaelib": executed} if executed else {}))
+    for cell in notebook.cells:
+        kept = {name: value for name, value in cell.metadata.items() if name in ("claims", "tags")}
+        cell.metadata = nbformat.from_dict(kept)
+
+
+def execute(notebook) -> None:
+    """Run all cells from a clean kernel, on the CPU as the tests do, and note which code was run."""
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(FOLDER)}},
+    )
+    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    notebook.metadata["vaelib"] = {"executed": fingerprint(notebook)}
+
+
+def write(notebook, path: Path) -> None:
+    """Replace the file atomically, if it stays below the limit."""
+    nbformat.validate(notebook)
+    content = (nbformat.writes(notebook) + "\n").encode()
+    if len(content) > LIMIT:
+        raise click.ClickException(f"{path.name} would have {len(content):,} bytes, more than {LIMIT:,}")
+    write_atomically(path, content, overwrite=True)
+
+
+def treat(chosen: tuple[str, ...], *treatments) -> None:
+    """Apply the treatments to each chosen notebook, all by default, and write it."""
+    if unknown := sorted(set(chosen) - set(names())):
+        raise click.UsageError(f"there is no notebook {', '.join(unknown)}; there are {', '.join(names())}")
+    for name in chosen or names():
+        path, start = FOLDER / f"{name}.ipynb", time.perf_counter()
+        notebook = nbformat.read(path, as_version=4)
+        for treatment in treatments:
+            treatment(notebook)
+        write(notebook, path)
+        click.echo(f"{name}: {time.perf_counter() - start:.0f} s")
+
+
+@click.group()
+def main():
+    """Run, clean and check the notebooks."""
+
+
+@main.command("execute")
+@click.argument("chosen", nargs=-1, metavar="[NAME]...")
+def execute_command(chosen):
+    """Format, run from a clean kernel, and clean."""
+    paths = [str(FOLDER / f"{name}.ipynb") for name in chosen or names()]
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *paths], check=True)
+    treat(chosen, execute, strip)
+
+
+@main.command("strip")
+@click.argument("chosen", nargs=-1, metavar="[NAME]...")
+def strip_command(chosen):
+    """Clean the metadata; outputs stay."""
+    treat(chosen, strip)
+
+
+@main.command("check")
+def check_command():
+    """Check the files as CI does: order, outputs, metadata, size, claims, in step with their code, stamped."""
+    checks = [str(ROOT / "tests" / "test_notebooks.py")]
+    raise SystemExit(subprocess.run([sys.executable, "-m", "pytest", "-q", *checks], cwd=ROOT).returncode)
+
+
+if __name__ == "__main__":
+    main()
