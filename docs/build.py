@@ -1,0 +1,104 @@
+"""Build the site, in every language, with warnings as errors.
+
+    python docs/build.py                build/site, English; build/site/ko, Korean
+    python docs/build.py catalogues     bring the translators' catalogues in step with the text
+    python docs/build.py untranslated   what each catalogue still lacks
+
+Nothing is fetched from the network, and no notebook is run.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from babel.messages.pofile import read_po
+from sphinx_intl.basic import update
+
+ROOT = Path(__file__).parents[1]
+LOCALE = ROOT / "docs" / "locale"
+ENTRY = '<!doctype html><title>vaelib</title><meta http-equiv="refresh" content="0; url=docs/index.html">\n'
+# The catalogues that are kept complete; the other pages are in English in every language.
+TRANSLATED = {
+    "ko": (
+        "docs/index",
+        "docs/glossary",
+        "docs/claims",
+        "docs/references",
+        "notebooks/00_start_here",
+        "notebooks/03_elbo",
+    )
+}
+
+
+def sphinx(*arguments: str, language: str = "en") -> None:
+    """Run Sphinx over the repository."""
+    command = [sys.executable, "-m", "sphinx", "-c", "docs", "-q", "-W", "--keep-going", *arguments]
+    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"VAELIB_LANGUAGE": language})
+
+
+def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
+    """The messages of each template that the language's catalogue lacks, or has for an older text."""
+    lacking = {}
+    for template in sorted(templates.glob("*/*.pot")):
+        name = template.relative_to(templates).with_suffix("").as_posix()
+        catalogue = LOCALE / language / "LC_MESSAGES" / f"{name}.po"
+        done = set()
+        if catalogue.exists():
+            messages = read_po(catalogue.open("rb"), locale=language)
+            done = {message.id for message in messages if message.string and not message.fuzzy}
+        wanted = [message.id for message in read_po(template.open("rb")) if message.id]
+        lacking[name] = [message for message in wanted if message not in done]
+    return lacking
+
+
+@click.group(invoke_without_command=True)
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "build" / "site", help="Folder to write.")
+@click.pass_context
+def main(ctx, output):
+    """Build the site in every language."""
+    if ctx.invoked_subcommand is not None:
+        return
+    sphinx("-b", "html", ".", str(output))
+    for language in TRANSLATED:
+        sphinx("-b", "html", ".", str(output / language), language=language)
+    (output / "index.html").write_text(ENTRY, encoding="utf-8")
+    click.echo(f"open {output / 'index.html'}")
+
+
+def templates() -> Path:
+    """The messages of the present text."""
+    folder = ROOT / "build" / "gettext"
+    sphinx("-b", "gettext", ".", str(folder))
+    return folder
+
+
+@main.command()
+def catalogues():
+    """Merge the present text into the catalogues; new and changed messages come untranslated or fuzzy."""
+    folder = templates()
+    for language, names in TRANSLATED.items():
+        update(str(LOCALE), str(folder), [language])
+        messages = LOCALE / language / "LC_MESSAGES"
+        for catalogue in messages.glob("*/*.po"):
+            if catalogue.relative_to(messages).with_suffix("").as_posix() not in names:
+                catalogue.unlink()
+
+
+@main.command("untranslated")
+def report():
+    """Say what is missing; exit with 1 where a catalogue that is kept complete is not."""
+    folder, complete = templates(), True
+    for language, names in TRANSLATED.items():
+        for name, lacking in untranslated(language, folder).items():
+            click.echo(f"{language}  {name:<34} {len(lacking):>4} untranslated")
+            if name in names and lacking:
+                complete = False
+                for message in lacking:
+                    click.echo(f"      {message[:100]}")
+    raise SystemExit(0 if complete else 1)
+
+
+if __name__ == "__main__":
+    main()

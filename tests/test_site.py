@@ -1,0 +1,95 @@
+"""The site as built: no dead link, no picture without words, every claim linked, nothing from another machine."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+pytest.importorskip("sphinx", reason="the site needs the extra: pip install -e '.[site]'")
+bs4 = pytest.importorskip("bs4")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built folder; Sphinx fails on any warning."""
+    folder = tmp_path_factory.mktemp("site")
+    build = subprocess.run([sys.executable, "docs/build.py", "--output", str(folder)], cwd=ROOT, capture_output=True)
+    assert build.returncode == 0, build.stderr.decode()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Every page by its path, parsed."""
+    paths = sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
+    return {path: bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
+
+
+def targets(page):
+    """The addresses a page links to or loads."""
+    for attribute in ("href", "src"):
+        for tag in page.find_all(attrs={attribute: True}):
+            yield tag, tag[attribute]
+
+
+def test_every_notebook_has_a_page_in_every_language(site):
+    for path in ROOT.glob("notebooks/[0-9]*.ipynb"):
+        assert (site / "notebooks" / f"{path.stem}.html").exists()
+        assert (site / "ko" / "notebooks" / f"{path.stem}.html").exists()
+
+
+def test_every_internal_link_leads_somewhere(pages):
+    anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
+    dead = []
+    for path, page in pages.items():
+        for _, address in targets(page):
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc or address == "#":
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.exists() or (parts.fragment and unquote(parts.fragment) not in anchors.get(target, ())):
+                dead.append(f"{path.name} -> {address}")
+    assert not dead
+
+
+def test_nothing_is_loaded_from_another_machine(pages):
+    loaded = [
+        address
+        for page in pages.values()
+        for tag, address in targets(page)
+        if (tag.name != "a" and "canonical" not in tag.get("rel", [])) and urlsplit(address).netloc
+    ]
+    assert loaded == []
+
+
+def test_every_figure_has_words(pages):
+    for path, page in pages.items():
+        for picture in page.select(".cell_output img"):
+            assert len(picture.get("alt", "")) > 20, f"{path.name}: {picture['src']}"
+
+
+def test_every_claim_links_to_its_cells(pages, site):
+    claims = tomllib.loads((ROOT / "docs" / "claims.toml").read_text(encoding="utf-8"))
+    assert list(claims) == [f"C{number:02d}" for number in range(1, 37)]
+    page = pages[site / "docs" / "claims.html"]
+    for claim in claims:
+        links = page.find(id=claim.lower()).find_all("a")
+        assert links
+        assert all(f"#{claim.lower()}-cell-" in link["href"] for link in links)
+
+
+def test_the_reference_describes_every_public_name(pages, site):
+    import vaelib
+
+    described = {tag["id"].rsplit(".", 1)[-1] for tag in pages[site / "docs" / "api.html"].find_all("dt", id=True)}
+    assert set(vaelib.__all__) <= described
+
+
+def test_translations_that_are_kept_complete_are_complete():
+    check = subprocess.run([sys.executable, "docs/build.py", "untranslated"], cwd=ROOT, capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout
