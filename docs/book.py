@@ -1,11 +1,10 @@
-"""What the book needs beyond Sphinx: live explorers, anchors at the cells that serve a claim, and the list of claims."""
+"""What the book needs beyond Sphinx: live explorers, anchors at the cells that serve a claim, the list of claims."""
 
 import functools
 import tomllib
 from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
@@ -30,7 +29,6 @@ class Explore(SphinxDirective):
     """`{explore} NAME`: the sliders of a shipped model."""
 
     required_arguments = 1
-    option_spec = {"caption": directives.unchanged}
 
     def run(self):
         """One node."""

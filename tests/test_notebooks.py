@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import stamp
-from notebooks import fingerprint
+from notebook import fingerprint
 
 NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/[0-9]*.ipynb"))
 # The claims each notebook argues, by their numbers in the series' syllabus of 36.
@@ -54,7 +54,7 @@ def test_metadata_hold_no_noise(notebook):
 
 
 def test_the_outputs_are_those_of_the_present_code(path, notebook):
-    remedy = f"run `python tests/tools/notebooks.py execute {path.stem}`"
+    remedy = f"run `python tests/tools/notebook.py execute {path.stem}`"
     assert notebook.metadata.vaelib.executed == fingerprint(notebook), remedy
 
 

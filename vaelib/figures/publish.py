@@ -83,7 +83,8 @@ def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
     """Write the figure as a small PNG whose metadata hold the description `alt`; returns the path.
 
     The file appears whole or not at all, and the same figure gives the same bytes. Its folder is made where it is
-    missing. A file that vaelib has written is replaced; any other is refused with FileExistsError. Given Axes, the whole figure they belong to is written.
+    missing. A file that vaelib has written is replaced, any other is refused with FileExistsError. Given Axes, the
+    whole figure they belong to is written.
     """
     path, alt = _target(path), _words(alt, "alt", "A curve that rises and levels off.")
     write_atomically(path, _png(_figure(fig), alt)[0], overwrite=True)

@@ -1,8 +1,8 @@
 """Run, clean and check the notebooks: the three things a change to one of them needs.
 
-    python tests/tools/notebooks.py execute 03_elbo     run from a clean kernel, keep outputs, clean
-    python tests/tools/notebooks.py strip 03_elbo       only clean: no noise in the metadata, outputs stay
-    python tests/tools/notebooks.py check               what CI checks of the files, in seconds
+    python tests/tools/notebook.py execute 03_elbo     run from a clean kernel, keep outputs, clean
+    python tests/tools/notebook.py strip 03_elbo       only clean: no noise in the metadata, outputs stay
+    python tests/tools/notebook.py check               what CI checks of the files, in seconds
 
 Without a name each treats all of them.
 """
