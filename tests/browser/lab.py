@@ -21,6 +21,10 @@ ARGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+CHROME = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+)
 QUIET = {"JUPYTER_PLATFORM_DIRS": "1", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
 # No question about news, and no cell left out of the page because it is out of sight.
 SETTINGS = {
@@ -57,8 +61,10 @@ DONE = f"""() => {{
 
 
 def chromium_path() -> str | None:
-    """Where Chromium is, or None."""
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    """Where Chromium or Chrome is, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = [os.environ.get("CHROMIUM"), *map(shutil.which, names), *(path for path in CHROME if Path(path).exists())]
+    return next(filter(None, found), None)
 
 
 def watched(page):

@@ -32,8 +32,14 @@ def names() -> list[str]:
 
 
 def fingerprint(notebook) -> str:
-    """A checksum of the code, to tell whether it has changed since it was run."""
-    code = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    """A checksum of the code, to tell whether it has changed since it was run.
+
+    The setup cell does nothing where vaelib is installed, and changes with the setting it is stamped from.
+    """
+    code = [
+        cell for cell in notebook.cells if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])
+    ]
+    code = "\0".join(cell.source for cell in code)
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 

@@ -63,7 +63,7 @@ def with_links(text: str, path: str, repository: str, *, pictures: bool) -> str:
     title, blank, rest = LINKS.sub("", text, count=1).partition("\n\n")
     links = []
     for name, (badge, address) in SERVICES.items() if repository else ():
-        shown = f"![{name}]({badge})" if pictures else name
+        shown = f"![{name}: the opening notebook]({badge})" if pictures else name
         links.append(f"[{shown}]({address.format(repository=repository, path=path)})")
     return title + blank + (" · ".join(links) + "\n\n" if links else "") + rest
 
