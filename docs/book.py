@@ -122,6 +122,7 @@ def open_explorer(writer, node) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Register everything."""
+    app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
     app.add_node(Explorer, html=(open_explorer, None), gettext=(skip, None))
     app.add_node(ClaimPlace)
     app.add_directive("explore", Explore)

@@ -1,6 +1,9 @@
 """What all tests share: the processor alone, no silent rank promotion, repeatable random examples, small digits."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -61,3 +64,14 @@ def compilations():
     jax.monitoring.register_event_duration_secs_listener(listen)
     yield compiled
     jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the built site, in every language; Sphinx fails on any warning."""
+    pytest.importorskip("sphinx", reason="the site needs the extra: pip install -e '.[site]'")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "docs/build.py", "--output", str(folder)]
+    build = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert build.returncode == 0, build.stderr
+    return folder

@@ -8,19 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-pytest.importorskip("sphinx", reason="the site needs the extra: pip install -e '.[site]'")
 bs4 = pytest.importorskip("bs4")
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The built folder; Sphinx fails on any warning."""
-    folder = tmp_path_factory.mktemp("site")
-    build = subprocess.run([sys.executable, "docs/build.py", "--output", str(folder)], cwd=ROOT, capture_output=True)
-    assert build.returncode == 0, build.stderr.decode()
-    return folder
 
 
 @pytest.fixture(scope="module")

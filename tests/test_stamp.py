@@ -68,5 +68,5 @@ def test_the_setup_cell_does_nothing_where_vaelib_is_installed():
 def test_a_setting_that_is_no_repository_is_refused(tmp_path, monkeypatch, setting):
     (tmp_path / "pyproject.toml").write_text(f'[tool.vaelib]\nrepository = "{setting}"\n', encoding="utf-8")
     monkeypatch.setattr(stamp, "ROOT", tmp_path)
-    with pytest.raises(ValueError, match='repository in .* must be "owner/name"'):
+    with pytest.raises(ValueError, match=r'repository in .* must be "owner/name"'):
         stamp.configured_repository()

@@ -1,15 +1,11 @@
 """The page without a kernel, opened from disk and served, against the decoder it was made from."""
 
-import functools
-import http.server
-import threading
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from lab import heap
+from lab import heap, serve
 
 from vaelib.data import load_mnist
 from vaelib.explorer import save_page
@@ -40,16 +36,8 @@ def path(model, images, tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(path):
     """The page's address on a server."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(path.parent)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/{path.name}"
-    server.shutdown()
-    server.server_close()
+    with serve(path.parent) as address:
+        yield f"{address}/{path.name}"
 
 
 @pytest.fixture(params=["disk", "server"])

@@ -1,0 +1,60 @@
+"""The site's pages, opened from the folder it was built into: formulas, search, dark mode, and sliders that move."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from lab import serve
+
+from vaelib.pretrained import load_pretrained
+
+PAGES = {
+    "docs/index": "bernoulli-z2",
+    "notebooks/07_training": "bernoulli-z20",
+    "ko/notebooks/00_start_here": "bernoulli-z2",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_slider_moves_the_digit_in_the_page(page, site, name):
+    page.goto((site / f"{name}.html").as_uri())
+    page.locator("iframe").first.scroll_into_view_if_needed()
+    inner = page.frame_locator("iframe").first
+    canvas = inner.locator("canvas").first
+    canvas.wait_for()
+    before = canvas.evaluate("c => Array.from(c.pixels)")
+    slider = inner.get_by_role("slider").first
+    for _ in range(10):
+        slider.press("ArrowRight")
+    z, pixels = canvas.evaluate("c => [c.z, Array.from(c.pixels)]")
+    assert max(z) > 0
+    assert np.abs(np.array(pixels) - before).max() > 0.05
+    expected = load_pretrained(PAGES[name]).decode(jnp.asarray(z, jnp.float32)).mean
+    np.testing.assert_allclose(pixels, expected, atol=1e-3)
+
+
+def test_formulas_are_set_without_the_network(page, site):
+    page.goto((site / "notebooks" / "03_elbo.html").as_uri())
+    page.locator("article mjx-container").first.wait_for()
+    assert page.locator("article mjx-container").count() > 100
+    assert page.locator("article mjx-merror").count() == 0
+
+
+def test_search_finds_a_word_of_the_argument(page, site):
+    with serve(site) as address:  # opened from disk, the results come without their excerpts
+        page.goto(f"{address}/search.html?q=collapse")
+        page.locator("#search-results li .context").first.wait_for()
+        found = page.locator("#search-results li a").all_inner_texts()
+    assert any("10." in title for title in found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_pages_fit_the_screen(browser, site, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    for name in ("docs/index", "notebooks/03_elbo", "docs/glossary"):
+        page.goto((site / f"{name}.html").as_uri())
+        page.locator("article").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("html").get_attribute("data-theme") == scheme
+    context.close()
