@@ -92,8 +92,14 @@ class ListClaims(SphinxPostTransform):
 
 
 def plain_docstring(app: Sphinx, what, name, obj, options, lines: list[str]) -> None:
-    """Docstrings are plain text with names in backticks: stars and bars are no markup there."""
-    lines[:] = [line.replace("*", r"\*").replace("|", r"\|") for line in lines]
+    """Docstrings are plain text, names in backticks: stars and bars are no markup, indented lines keep their shape."""
+    shaped, drawing = [], False
+    for line in lines:
+        starts = what == "module" and line.startswith("    ") and not drawing
+        drawing = what == "module" and (line.startswith("    ") or (drawing and not line))
+        shaped += ["::", ""] if starts else []
+        shaped.append(line if drawing else line.replace("*", r"\*").replace("|", r"\|"))
+    lines[:] = shaped
 
 
 def write_explorers(app: Sphinx, error: Exception | None) -> None:
