@@ -1,0 +1,59 @@
+"""The files around the code say the same: versions, Pythons, commands."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def steps(path):
+    """The commands of a workflow."""
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+
+
+def test_the_citation_and_the_changes_name_the_version(project):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    assert f"## {project['version']} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_supported_python_is_tested(project):
+    supported = {c.rsplit(" ", 1)[-1] for c in project["classifiers"] if re.search(r":: 3\.\d+$", c)}
+    tests = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    assert set(tests["jobs"]["tests"]["strategy"]["matrix"]["python"]) == supported
+
+
+@pytest.mark.parametrize("name", ["tests", "newest", "release"])
+def test_workflows_run_what_a_contributor_runs(name):
+    assert ".ci/run" in steps(ROOT / ".github" / "workflows" / f"{name}.yml")
+
+
+def test_the_site_is_published_by_the_command_that_builds_it():
+    commands = steps(ROOT / ".github" / "workflows" / "site.yml")
+    assert "python docs/build.py" in commands
+    assert "`python docs/build.py`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_actions_are_pinned_to_a_commit():
+    used = [line for path in WORKFLOWS for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert used
+    assert all(re.search(r"uses: actions/[\w-]+@[0-9a-f]{40} # v\d", line) for line in used)
+
+
+def test_what_contributing_names_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:tests|docs|notebooks|\.github)/[\w./]*\w", text))
+    missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.ipynb").exists()]
+    assert not missing
