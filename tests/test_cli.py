@@ -10,7 +10,7 @@ from PIL import Image
 
 import vaelib
 from vaelib import pretrained
-from vaelib.__main__ import DIVERGED, INTERRUPTED, main
+from vaelib.__main__ import DIVERGED, INTERRUPTED, _Curve, main
 
 SMALL = ["--hidden", "16", "--layers", "1", "--limit", "256", "--epochs", "1", "--batch-size", "64"]
 
@@ -158,3 +158,28 @@ def test_pretrain_makes_a_loadable_model_and_records_what_it_measured(tmp_path, 
     again = run(*arguments, "--output", tmp_path)
     assert again.exit_code == 1
     assert "--overwrite" in again.output
+
+
+def test_pretrain_goes_on_from_an_interruption_and_keeps_its_curve(tmp_path, monkeypatch):
+    quick = pretrained.Recipe(
+        vaelib.VAE.create, {"latent": 2}, binarize=True, epochs=4, batch_size=64, hidden=(16,), curve_every=2
+    )
+    monkeypatch.setitem(pretrained.RECIPES, "bernoulli-z2", quick)
+    arguments = ["pretrain", "bernoulli-z2", "--source", "bundled", "--limit", 256, "--samples", 20]
+
+    def add_and_interrupt(curve, epochs, model, history):
+        add(curve, epochs, model, history)
+        if epochs == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    add = _Curve.add
+    monkeypatch.setattr(_Curve, "add", add_and_interrupt)
+    assert run(*arguments, "--output", tmp_path).exit_code == INTERRUPTED
+    first = json.loads((tmp_path / "results.json").read_text())["bernoulli-z2"]["curve"]
+    assert [point["epoch"] for point in first] == [2]
+    result = run(*arguments, "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "results.json").read_text())["bernoulli-z2"]
+    assert record["curve"][0] == first[0]
+    assert [point["epoch"] for point in record["curve"]] == [2, 4]
+    assert record["curve"][0]["minutes"] <= record["curve"][1]["minutes"]

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "vaelib"
 
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
-    {"checks", "compilation", "files", "interruption"},
+    {"checks", "compilation", "files", "interruption", "parallel"},
     {"data", "distributions", "figures", "latents"},
     {"models"},
     {"objectives", "storage"},

@@ -16,6 +16,7 @@ import click
 SOURCES = ("bundled", "tfds")
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 DIVERGED, INTERRUPTED = 3, 130
+CURVE_IMAGES, CURVE_SAMPLES = 1000, 500  # test images and draws of a point on a pretraining's curve
 
 
 class _Group(click.Group):
@@ -89,19 +90,28 @@ def main():
     default=None,
     help="Write 20 × 20 manifold and label map (latent 2).",
 )
+@click.option(
+    "--coordinator",
+    metavar="HOST:PORT",
+    help="Train over several processes, one a host: the address of the first. Start the same command in each.",
+)
+@click.option("--processes", type=click.IntRange(1), help="How many processes, where JAX can not find out by itself.")
+@click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
 @_data_options
 @click.pass_context
 def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, limit, **options):
     """Train a VAE; write model, history, checkpoint and pictures to a folder."""
     import jax
 
-    from vaelib import VAE, fit, load_mnist, salt_and_pepper, save_model
+    from vaelib import VAE, fit, load_mnist, parallel, salt_and_pepper, save_model
 
     if manifold and options["latent"] != 2:
         raise click.UsageError(f"--manifold draws a plane and needs --latent 2, got --latent {options['latent']}")
     model_file = output / "model.safetensors"
     if output.exists() and any(output.iterdir()) and not resume:
         raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
+    if any(options[name] is not None for name in ("coordinator", "processes", "process")):
+        parallel.join(options["coordinator"], options["processes"], options["process"])
     images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
     test_images, test_labels = load_mnist("test", source=source, data_dir=data_dir)
     sigma = options["sigma"] if options["sigma"] == "learned" else _number(options["sigma"], "--sigma")
@@ -126,13 +136,14 @@ def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, l
         checkpoint=output / "checkpoint.safetensors",
         resume=resume,
     )
-    save_model(model, model_file, overwrite=True)
-    record = asdict(history)
-    record.pop("steps")
-    _write_json(output / "history.json", {"command": _command(), "source": source, **record})
-    _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
-    _report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
-    click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
+    if parallel.is_first():
+        save_model(model, model_file, overwrite=True)
+        record = asdict(history)
+        record.pop("steps")
+        _write_json(output / "history.json", {"command": _command(), "source": source, **record})
+        _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
+        _report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
+        click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
     if history.interrupted:
         ctx.exit(INTERRUPTED)
 
@@ -182,7 +193,9 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
         if path.exists() and not overwrite:
             raise click.ClickException(f"{path} exists; pass --overwrite to replace it")
         click.echo(f"{name}: {recipe.epochs} epochs on {len(images):,} images")
-        model, history = recipe.train(images, checkpoint=output / f"{name}.checkpoint", resume=True)
+        curve = _Curve(output / "results.json", name, test_images[:CURVE_IMAGES], recipe)
+        checkpoint = output / f"{name}.checkpoint"
+        model, history = recipe.train(images, checkpoint=checkpoint, resume=True, callback=curve.add)
         if history.interrupted:
             ctx.exit(INTERRUPTED)
         save_model(model, path, dtype="float16", overwrite=overwrite)
@@ -194,6 +207,7 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
             samples=samples,
             evidence_images=recipe.evidence_images,
         )
+        results |= {"curve": curve.points} if recipe.curve_every else {}
         results |= {
             "elbo_float32": full["elbo"],
             "training_seconds": round(sum(history.seconds), 1),
@@ -204,6 +218,23 @@ def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
         }
         _record_results(output / "results.json", name, results)
         _report_terms(results, f"{len(test_images):,} test images")
+
+
+class _Curve:
+    """log p(x) against training time, a point every `curve_every` epochs, kept on disk for a run that is resumed."""
+
+    def __init__(self, path: Path, name: str, images, recipe):
+        self.path, self.name, self.images, self.recipe = path, name, images, recipe
+        self.points = _read_results(path).get(name, {}).get("curve", [])
+
+    def add(self, epochs: int, model, history) -> None:
+        """Measure after the epochs in question, in a fraction of an epoch's time."""
+        if not self.recipe.curve_every or epochs % self.recipe.curve_every:
+            return
+        measured = _measure(model, self.images, binarize=self.recipe.binarize, samples=CURVE_SAMPLES)
+        point = {"epoch": epochs, "minutes": round(sum(history.seconds) / 60, 2), "log_px": measured["log_px"]}
+        self.points = [earlier for earlier in self.points if earlier["epoch"] < epochs] + [point]
+        _record_results(self.path, self.name, {"curve": self.points})
 
 
 def _measure(
@@ -265,9 +296,12 @@ def _report_terms(results: dict, what: str) -> None:
         click.echo(f"  {'active units':<18} {results['active_units']:>6}")
 
 
+def _read_results(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def _record_results(path: Path, name: str, results: dict) -> None:
-    everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    _write_json(path, everything | {name: results})
+    _write_json(path, _read_results(path) | {name: results})
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -24,7 +24,10 @@ class Recipe:
     """How one of the shipped models is made: what is built, and how it is trained on the 60,000 training images.
 
     `binarize` says whether the images are drawn black or white afresh in each batch, for training and for evaluation;
-    `evidence_images` is the number of test images whose log p(x) is estimated, the slow part of the evaluation.
+    `warm_up` is the share of the training over which the KL's weight rises from 0 to 1; `start_from` names the shipped
+    model whose weights training starts from; `evidence_images` is the number of test images whose log p(x) is
+    estimated, the slow part of the evaluation; `curve_every` is the number of epochs between two points of the curve of
+    log p(x) against wall time, 0 for no curve.
     """
 
     build: Callable
@@ -35,12 +38,18 @@ class Recipe:
     batch_size: int = 128
     peak_learning_rate: float = 2e-3
     seed: int = 0
+    warm_up: float = 0.0
+    start_from: str | None = None
     evidence_images: int = 1000
+    curve_every: int = 0
     hidden: tuple[int, ...] = field(default=(200, 200))
 
     def train(self, images, *, held_out=None, **options) -> tuple[object, History]:
         """Train a new model with Adam, its step size falling to 0 along a cosine; `options` go to `fit`."""
-        model = self.build(seed=self.seed, hidden=self.hidden, **self.config)
+        if self.start_from is None:
+            model = self.build(seed=self.seed, hidden=self.hidden, **self.config)
+        else:
+            model = load_pretrained(self.start_from)
         steps = self.epochs * (len(images) // self.batch_size)
         history = fit(
             model,
@@ -51,6 +60,7 @@ class Recipe:
             learning_rate=optax.cosine_decay_schedule(self.peak_learning_rate, steps),
             objective=self.objective,
             binarize=self.binarize,
+            beta=optax.linear_schedule(0.0, 1.0, round(self.warm_up * steps)) if self.warm_up else None,
             held_out=held_out,
             **options,
         )

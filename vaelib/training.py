@@ -20,7 +20,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 from tqdm.auto import tqdm
 
-from vaelib import checkpoints, checks
+from vaelib import checkpoints, checks, parallel
 from vaelib.compilation import jit_sooner
 from vaelib.data import binarize as draw_binary
 from vaelib.history import History
@@ -41,7 +41,7 @@ class _Program:
     binarize: bool
     corrupt: Callable | None
     beta: float | Callable | None
-    sharding: jax.sharding.NamedSharding | None
+    mesh: jax.sharding.Mesh | None
 
 
 def fit(
@@ -70,6 +70,9 @@ def fit(
     of other images each time. Interrupting (Ctrl-C, Stop in Jupyter) ends training after the running epoch: the model
     and the history are those of the last complete epoch. A second interruption raises at once.
 
+    In a training over several processes each calls `fit` with the same arguments, and gets the same result; the first
+    writes the checkpoint and shows progress, and an interruption or an error of one stops all.
+
     Args:
         model: a `VAE`, `Autoencoder` or `LinearGaussianVAE`; its weights are updated in place at the end of each epoch.
         images: training images, shape (image, pixel), as the model's `check_data` wants them.
@@ -95,69 +98,77 @@ def fit(
     Raises:
         TypeError, ValueError: for bad arguments, before anything is compiled.
         FileExistsError: where `checkpoint` exists and `resume` is False.
+        ConnectionAbortedError: where another process of this training stopped with an error.
         FloatingPointError: where a term stops being finite, with its name and step; the model keeps the weights of the
             last good epoch.
     """
-    epochs, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
-    images, key = model.check_data(images), checks.key(key)
-    if batch_size > len(images):
-        raise ValueError(f"batch_size must be at most the number of images, {len(images)}, got {batch_size}")
-    if held_out is not None:
-        held_out = model.check_data(held_out)
-    if beta is not None and not callable(beta):
-        beta = checks.number(beta, "beta", low=0.0)
-    if optimizer is None:
-        if not callable(learning_rate):
-            learning_rate = checks.number(learning_rate, "learning_rate", low=0.0, open_low=True)
-        optimizer = _adam(learning_rate)
+    with parallel.together():
+        epochs, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
+        images, key = model.check_data(images), checks.key(key)
+        if batch_size > len(images):
+            raise ValueError(f"batch_size must be at most the number of images, {len(images)}, got {batch_size}")
+        if held_out is not None:
+            held_out = model.check_data(held_out)
+        if beta is not None and not callable(beta):
+            beta = checks.number(beta, "beta", low=0.0)
+        if optimizer is None:
+            if not callable(learning_rate):
+                learning_rate = checks.number(learning_rate, "learning_rate", low=0.0, open_low=True)
+            optimizer = _adam(learning_rate)
 
-    mesh = _mesh(devices, batch_size)
-    replicated, split = (None, None) if mesh is None else (_sharding(mesh), _sharding(mesh, "data"))
-    graphdef, params, rest = nnx.split(model, nnx.Param, ...)
-    program = _Program(graphdef, optimizer, objective, batch_size, binarize, corrupt, beta, split)
-    state = _start(optimizer, jax.device_put(params, replicated))
-    settings = {
-        "model": getattr(model, "config", str(graphdef)),
-        "objective": _name(objective),
-        "optimizer": str(jax.tree.structure(state)),
-        "learning_rate": _name(learning_rate),
-        "batch_size": batch_size,
-        "binarize": binarize,
-        "corrupt": _name(corrupt),
-        "beta": _name(beta),
-        "key": np.asarray(jax.random.key_data(key)).tolist(),
-    }
-    run = checkpoints.Run(checkpoint, settings, images)
-    history = History()
-    if run.begin(resume):
-        state, history = run.load(state, History)
-        state = jax.device_put(state, replicated)
-        nnx.update(model, _copy(state[0]))
+        mesh = parallel.data_mesh(devices, batch_size)
+        graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+        program = _Program(graphdef, optimizer, objective, batch_size, binarize, corrupt, beta, mesh)
+        state, history = _start(optimizer, params), History()
+        settings = {
+            "model": getattr(model, "config", str(graphdef)),
+            "objective": _name(objective),
+            "optimizer": str(jax.tree.structure(state)),
+            "learning_rate": _name(learning_rate),
+            "batch_size": batch_size,
+            "binarize": binarize,
+            "corrupt": _name(corrupt),
+            "beta": _name(beta),
+            "key": np.asarray(jax.random.key_data(key)).tolist(),
+        }
+        run = checkpoints.Run(checkpoint, settings, images)
+        if run.begin(resume):
+            state, history = run.load(state, History)
 
-    data = jax.device_put(jnp.asarray(images), replicated)
+    parallel.check_same(
+        settings
+        | {"epochs": epochs, "images": images, "held_out": held_out, "weights or checkpoint": (history.epochs, state)}
+    )
+    state, rest, data, train_key = parallel.replicate((state, rest, jnp.asarray(images), key), mesh)
+    if history.epochs:
+        nnx.update(model, _copy(parallel.local(state[0])))
     evaluation_key = jax.random.fold_in(key, 0)
     if held_out is not None:
         held_out = jnp.asarray(held_out)
         held_out = draw_binary(held_out, jax.random.fold_in(evaluation_key, 1)) if binarize else held_out
 
-    bar = tqdm(total=epochs, initial=history.epochs, unit="epoch", disable=not progress)
+    bar = tqdm(total=epochs, initial=history.epochs, unit="epoch", disable=not (progress and parallel.is_first()))
     with interruption() as interrupted, bar:
-        while history.epochs < epochs and not interrupted.is_set():
+        # Asked after the last epoch too: then no process leaves before the first has written the checkpoint.
+        while not parallel.any_process(interrupted.is_set()) and history.epochs < epochs:
             start = time.perf_counter()
-            state, steps, finite = _epoch(program, state, rest, data, key, history.epochs)
+            state, steps, finite = _epoch(program, state, rest, data, train_key, history.epochs)
             steps = jax.device_get(steps)
             _stop_unless_finite(steps, bool(finite), history.epochs)
             seconds = time.perf_counter() - start
-            nnx.update(model, _copy(state[0]))
+            nnx.update(model, _copy(parallel.local(state[0])))
             measured = None if held_out is None else evaluate(model, held_out, evaluation_key, objective=objective)
-            history.add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
-            run.save(state, history)
-            bar.set_postfix_str(str(history))
-            bar.update()
-            if callback is not None:
-                callback(history.epochs, model, history)
+            seconds, measured = parallel.of_first((seconds, measured))
+            with parallel.together():
+                history.add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
+                if parallel.is_first():
+                    run.save(state, history)
+                bar.set_postfix_str(str(history))
+                bar.update()
+                if callback is not None:
+                    callback(history.epochs, model, history)
         history.interrupted = history.epochs < epochs
-        if history.interrupted:
+        if history.interrupted and parallel.is_first():
             bar.write(f"Stopped after epoch {history.epochs} of {epochs}; the model holds that epoch's weights.")
     return history
 
@@ -216,16 +227,14 @@ def _epoch(program: _Program, state, rest, images, key, epoch):
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
     state, terms = jax.lax.scan(partial(_step, program, rest, images), state, (numbers, keys, batches))
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
-    return state, terms, finite
+    return parallel.whole((state, terms, finite), program.mesh)
 
 
 def _step(program: _Program, rest, images, state, step):
     """One update on one batch; its mean terms are those before the update."""
     params, optimizer_state = state
     number, (binary_key, noise_key, sample_key), batch = step
-    x = images[batch]
-    if program.sharding is not None:
-        x = jax.lax.with_sharding_constraint(x, program.sharding)
+    x = parallel.split(images[batch], program.mesh)
     if program.binarize:
         x = draw_binary(x, binary_key)
     options = {} if program.corrupt is None else {"inputs": program.corrupt(x, noise_key)}
@@ -240,19 +249,6 @@ def _step(program: _Program, rest, images, state, step):
     gradient, terms = jax.grad(loss, has_aux=True)(params)
     updates, optimizer_state = program.optimizer.update(gradient, optimizer_state, params)
     return (optax.apply_updates(params, updates), optimizer_state), terms
-
-
-def _mesh(devices: Sequence[jax.Device] | None, batch_size: int) -> jax.sharding.Mesh | None:
-    """The devices to split a batch over: the most that divide it evenly; None where that is one."""
-    available = list(jax.devices() if devices is None else devices)
-    if not available:
-        raise ValueError("devices must name at least one device, got none; leave it out to use jax.devices()")
-    count = max(n for n in range(1, len(available) + 1) if batch_size % n == 0)
-    return None if count == 1 and devices is None else jax.sharding.Mesh(np.array(available[:count]), ("data",))
-
-
-def _sharding(mesh: jax.sharding.Mesh, *axes: str) -> jax.sharding.NamedSharding:
-    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
 
 
 def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:

@@ -6,7 +6,6 @@ import http.server
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+from loopback import free_address
 
 ARGS = [
     "--no-sandbox",
@@ -113,9 +113,7 @@ class Lab:
     def __init__(self, folder: Path):
         """Start the server, with a token, and wait until it answers."""
         self.folder, self.token = folder, secrets.token_hex(16)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"http://{free_address()}"
         home = folder / ".jupyter"
         places = {
             "JUPYTER_CONFIG_DIR": home / "config",

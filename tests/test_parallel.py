@@ -1,0 +1,189 @@
+"""Training on several devices and in several processes, simulated on one CPU."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+from loopback import free_address
+
+from vaelib.parallel import data_mesh, join
+
+DEVICES = 2  # of each process
+TRAINING = textwrap.dedent("""
+    import json, signal, sys
+    import jax
+    import numpy as np
+    from flax import nnx
+    from vaelib import VAE, fit, load_mnist
+    from vaelib.parallel import data_mesh, join
+
+    images = load_mnist("train", limit=320)[0]
+
+    def train(model=None, images=images, **options):
+        model = model or VAE.create(latent=4, hidden=(32,))
+        options = {"epochs": 2, "batch_size": 64, "binarize": True, "held_out": images[:50]} | options
+        history = fit(model, images, jax.random.key(0), progress=False, **options)
+        weight = nnx.state(model, nnx.Param)["decoder"]["output"]["kernel"][...]
+        return model, {
+            "elbo": history.train["elbo"] + history.held_out["elbo"],
+            "weight": np.asarray(weight).ravel().tolist(),
+            "devices": len(weight.devices()),
+            "epochs": history.epochs,
+            "interrupted": history.interrupted,
+        }
+    """)
+ON_ONE_HOST = """
+model, several = train()
+fit(model, images, jax.random.key(1), epochs=1, batch_size=64, devices=jax.devices()[:1], progress=False)
+used = {batch_size: data_mesh(None, batch_size).devices.size for batch_size in (64, 60, 7)}
+print(json.dumps({"several": several, "one": train(devices=jax.devices()[:1])[1], "used of 8": used}))
+"""
+ON_TWO_HOSTS = """
+address, process, checkpoint = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+join(address, 2, process)
+
+def stop_here(epochs, model, history):
+    if process == 1:
+        signal.raise_signal(signal.SIGINT)
+
+def refusal(**options):
+    try:
+        train(**options)
+    except (ValueError, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+
+results = {"devices": len(jax.devices()), "whole": train()[1]}
+train(epochs=1, checkpoint=checkpoint)
+results["resumed"] = train(checkpoint=checkpoint, resume=True)[1]
+results["stopped"] = train(callback=stop_here)[1]
+results["other images"] = refusal(images=images[process:])
+results["other key"] = refusal(beta=1.0 + process)
+results["one has bad images"] = refusal(images=images * (1 - 2 * process))
+results["one finds a checkpoint"] = refusal(checkpoint=checkpoint if process else checkpoint + "2")
+results["odd batch"] = refusal(batch_size=63)
+results["devices of one"] = refusal(devices=jax.devices()[:1])
+results["weights"] = refusal(model=VAE.create(seed=process, latent=4, hidden=(32,)))
+print(json.dumps(results))
+"""
+
+
+def environment(devices):
+    return os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "JAX_PLATFORMS": "cpu"}
+
+
+def run_together(folder, commands, devices=DEVICES):
+    """The standard outputs of processes that run at the same time, and all end well."""
+    # To files: of two pipes, the one that is not being read would fill up, and each process waits for the other.
+    outputs, errors = ([folder / f"{name}{i}.txt" for i in range(len(commands))] for name in ("output", "errors"))
+    with ExitStack() as stack:
+        running = []
+        for command, output, error in zip(commands, outputs, errors, strict=True):
+            files = {"stdout": stack.enter_context(output.open("w")), "stderr": stack.enter_context(error.open("w"))}
+            process = subprocess.Popen([sys.executable, *command], env=environment(devices), **files)
+            running.append(stack.enter_context(process))
+            stack.callback(process.kill)
+        for process, error in zip(running, errors, strict=True):
+            assert process.wait(timeout=300) == 0, error.read_text()
+    return [output.read_text() for output in outputs]
+
+
+@pytest.fixture(scope="module")
+def one_host(tmp_path_factory):
+    return json.loads(run_together(tmp_path_factory.mktemp("host"), [["-c", TRAINING + ON_ONE_HOST]], devices=8)[0])
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory):
+    folder, address = tmp_path_factory.mktemp("hosts"), free_address()
+    arguments = [[address, str(process), str(folder / "checkpoint.safetensors")] for process in (0, 1)]
+    outputs = run_together(folder, [["-c", TRAINING + ON_TWO_HOSTS, *given] for given in arguments])
+    return [json.loads(output.splitlines()[-1]) for output in outputs]
+
+
+def assert_same_training(one, other):
+    """Equal to rounding: float32 sums are taken in another order."""
+    np.testing.assert_allclose(one["elbo"], other["elbo"], rtol=1e-4)
+    np.testing.assert_allclose(one["weight"], other["weight"], atol=2e-3)
+
+
+def test_eight_devices_train_to_the_result_of_one(one_host):
+    assert (one_host["several"]["devices"], one_host["one"]["devices"]) == (8, 1)
+    assert_same_training(one_host["several"], one_host["one"])
+
+
+def test_two_processes_train_to_the_result_of_one(one_host, two_hosts):
+    for results in two_hosts:
+        assert results["devices"] == 2 * DEVICES
+        assert_same_training(results["whole"], one_host["one"])
+    assert two_hosts[0]["whole"] == two_hosts[1]["whole"]
+
+
+def test_two_processes_resume_to_the_bit(two_hosts):
+    for results in two_hosts:
+        assert results["resumed"] == results["whole"]
+
+
+def test_one_stopped_process_stops_both_after_the_same_epoch(two_hosts):
+    for results in two_hosts:
+        assert results["stopped"]["interrupted"]
+        assert results["stopped"]["epochs"] == 1
+    assert two_hosts[0]["stopped"] == two_hosts[1]["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("case", "first", "second"),
+    [
+        ("other images", "different images", "different images"),
+        ("other key", "different beta", "different beta"),
+        ("one has bad images", "another process stopped", "pixels"),
+        ("one finds a checkpoint", "another process stopped", "exists; pass resume=True"),
+        ("odd batch", "multiple of the number of processes, 2", "got 63; use 64"),
+        ("devices of one", "got none of process 1", "leave it out"),
+        ("weights", "different weights or checkpoint", "the same arguments"),
+    ],
+)
+def test_processes_that_do_not_fit_together_all_refuse(two_hosts, case, first, second):
+    for results, message in zip(two_hosts, (first, second), strict=True):
+        assert message in results[case]
+
+
+def test_the_command_trains_over_two_processes_and_the_first_writes(tmp_path):
+    address = free_address()
+    command = ["-m", "vaelib", "train", "--limit", "256", "--hidden", "16", "--layers", "1", "--epochs", "1"]
+    command += ["--coordinator", address, "--processes", "2", "--no-reconstructions", "--output", str(tmp_path / "run")]
+    first, second = run_together(tmp_path, [[*command, "--process", str(process)] for process in (0, 1)])
+    assert "wrote checkpoint.safetensors, history.json, model.safetensors" in first
+    assert "wrote" not in second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("here", 2, 0), "coordinator must be HOST:PORT"),
+        (("127.0.0.1:80", 2, 2), "must be below processes, 2"),
+    ],
+)
+def test_numbers_of_processes_that_do_not_fit_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        join(*arguments)
+
+
+def test_numbers_that_jax_can_not_find_out_are_asked_for(tmp_path):
+    command = [sys.executable, "-m", "vaelib", "train", "--processes", "2", "--output", str(tmp_path / "run")]
+    refused = subprocess.run(command, env=environment(1), capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "needs coordinator, processes and process" in refused.stderr
+
+
+def test_a_batch_is_split_over_the_most_devices_that_divide_it(one_host):
+    assert one_host["used of 8"] == {"64": 8, "60": 6, "7": 7}
+
+
+def test_no_device_is_refused():
+    with pytest.raises(ValueError, match="devices must name at least one device, got none"):
+        data_mesh([], 64)
