@@ -178,6 +178,32 @@ def test_reconstruction_has_no_kl_and_no_chance(autoencoder, images):
 # --- gradients
 
 
+@pytest.mark.parametrize("gradient_samples", [1, 4])
+def test_the_gradient_from_chosen_draws_is_that_from_all_on_average(model, images, gradient_samples):
+    graphdef, state = nnx.split(model)
+
+    def value_and_gradient(state, key, **options):
+        def mean_bound(state):
+            bound = importance_weighted_bound(nnx.merge(graphdef, state), images, key, num_samples=8, **options).elbo
+            return jnp.mean(bound)
+
+        return jax.value_and_grad(mean_bound)(state)
+
+    @jax.jit
+    @partial(jax.vmap, in_axes=(None, 0))
+    def both(state, key):
+        value, gradient = value_and_gradient(state, key)
+        chosen_value, chosen_gradient = value_and_gradient(state, key, gradient_samples=gradient_samples)
+        off = jax.tree.map(lambda a, b: jnp.vdot(a - b, b), chosen_gradient, gradient)
+        return value, chosen_value, jnp.stack(jax.tree.leaves(off))
+
+    value, chosen_value, off = map(np.asarray, both(state, jax.random.split(KEY, 2000)))
+    np.testing.assert_array_equal(chosen_value, value)
+    standard_error = off.std(axis=0) / np.sqrt(len(off))
+    assert (standard_error > 0).all()
+    assert (np.abs(off.mean(axis=0)) < 4 * standard_error).all()
+
+
 @pytest.mark.parametrize(
     ("likelihood", "objective"),
     [(likelihood, elbo) for likelihood in LIKELIHOODS]
@@ -292,6 +318,11 @@ def test_keys_decide_the_draws(model, images):
 def test_bad_images_and_keys_are_refused(model, objective, x, key, error, message):
     with pytest.raises(error, match=message):
         objective(model, x, key)
+
+
+def test_bad_numbers_of_draws_for_the_gradient_are_refused(model, images):
+    with pytest.raises(ValueError, match="gradient_samples must be an integer of at least 1, got 0"):
+        importance_weighted_bound(model, images, KEY, num_samples=3, gradient_samples=0)
 
 
 @pytest.mark.parametrize("objective", [elbo, importance_weighted_bound, log_weights])

@@ -105,9 +105,18 @@ def log_weights(
 
 
 def importance_weighted_bound(
-    model: LatentVariableModel, x: Float[Array, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
+    model: LatentVariableModel,
+    x: Float[Array, "batch pixel"],
+    key: PRNGKeyArray,
+    *,
+    num_samples: int,
+    gradient_samples: int | None = None,
 ) -> Terms:
     """The bound L_k = E[log (1/k) Σ_i w_i] ≤ log p(x), k = `num_samples`; L_1 is the ELBO, and L_k rises to log p(x).
+
+    Its gradient is Σ_i w̃_i ∇ log w_i with the normalised weights w̃_i = w_i / Σ_j w_j, an average over the k draws. With
+    `gradient_samples` it is estimated, without bias, from that many of the draws, chosen with the probabilities w̃_i.
+    The others cost a pass forward and none back, which nearly halves the time of a step.
 
     Returns Terms whose `elbo` is the bound; `kl` is KL(q ‖ p(z)) in closed form and `recon` the mean of log p(x|z),
     which stay the ELBO's and so show how q is used. Source: Burda, Grosse & Salakhutdinov (2016), equation 8.
@@ -116,7 +125,14 @@ def importance_weighted_bound(
     q = _posterior(model, x)
     z = q.sample(key, (num_samples,))
     log_px_given_z, log_w = _likelihood_and_weights(model, q, z, x)
-    return Terms(recon=jnp.mean(log_px_given_z, axis=0), kl=kl_to_standard_normal(q), elbo=log_mean_exp(log_w))
+    bound = log_mean_exp(log_w)
+    if gradient_samples is not None:
+        shape = (checks.positive_int(gradient_samples, "gradient_samples"), x.shape[0])
+        chosen = jax.random.categorical(jax.random.fold_in(key, 1), log_w, axis=0, shape=shape)
+        z = jnp.take_along_axis(z, chosen[..., None], axis=0)
+        surrogate = jnp.mean(_likelihood_and_weights(model, q, z, x)[1], axis=0)
+        bound = jax.lax.stop_gradient(bound) + (surrogate - jax.lax.stop_gradient(surrogate))
+    return Terms(recon=jnp.mean(log_px_given_z, axis=0), kl=kl_to_standard_normal(q), elbo=bound)
 
 
 def reconstruction(
