@@ -38,6 +38,12 @@ def sphinx(*arguments: str, language: str = "en") -> None:
     subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"VAELIB_LANGUAGE": language})
 
 
+def messages_of(path: Path, **options) -> list:
+    """The messages of a catalogue or a template, without its header."""
+    with path.open("rb") as file:
+        return [message for message in read_po(file, **options) if message.id]
+
+
 def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
     """The messages of each template that the language's catalogue lacks, or has for an older text."""
     lacking = {}
@@ -46,10 +52,9 @@ def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
         catalogue = LOCALE / language / "LC_MESSAGES" / f"{name}.po"
         done = set()
         if catalogue.exists():
-            messages = read_po(catalogue.open("rb"), locale=language)
+            messages = messages_of(catalogue, locale=language)
             done = {message.id for message in messages if message.string and not message.fuzzy}
-        wanted = [message.id for message in read_po(template.open("rb")) if message.id]
-        lacking[name] = [message for message in wanted if message not in done]
+        lacking[name] = [message.id for message in messages_of(template) if message.id not in done]
     return lacking
 
 

@@ -47,7 +47,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
 language = os.environ.get("VAELIB_LANGUAGE", "en")
-locale_dirs = ["locale"]
+locale_dirs = [str(Path(__file__).parent / "locale")]
 gettext_compact = False
 gettext_uuid = False
 gettext_location = False

@@ -1,5 +1,6 @@
 """The site as built: no dead link, no picture without words, every claim linked, nothing from another machine."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 bs4 = pytest.importorskip("bs4")
+read_po = pytest.importorskip("babel.messages.pofile").read_po
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,3 +85,19 @@ def test_the_reference_describes_every_public_name(pages, site):
 def test_translations_that_are_kept_complete_are_complete():
     check = subprocess.run([sys.executable, "docs/build.py", "untranslated"], cwd=ROOT, capture_output=True, text=True)
     assert check.returncode == 0, check.stdout
+
+
+CATALOGUES = sorted(ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"))
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.stem)
+def test_translations_are_on_their_pages(catalogue, pages, site):
+    language, _, folder, _ = catalogue.relative_to(ROOT / "docs" / "locale").parts
+    page = pages[site / language / folder / f"{catalogue.stem}.html"]
+    shown = " ".join(page.get_text().split())
+    assert page.html["lang"] == language
+    with catalogue.open("rb") as file:
+        messages = [message.string for message in read_po(file) if message.id]
+    without_markup = [text for text in messages if not re.search(r"[$`*{\[\\]", text)]
+    assert without_markup
+    assert not [text for text in without_markup if " ".join(text.split()) not in shown]
