@@ -31,6 +31,7 @@ root_doc = "docs/index"
 include_patterns = ["docs/*.md", "notebooks/[0-9]*.ipynb"]
 exclude_patterns = []
 
+highlight_language = "none"  # of drawings in docstrings; code says what it is
 nb_execution_mode = "off"  # the committed outputs are the book's; CI runs the notebooks by themselves
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "attrs_inline", "colon_fence"]
