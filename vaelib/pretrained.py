@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import as_file, files
 
 import jax
@@ -12,7 +13,7 @@ import optax
 
 from vaelib import checks, storage
 from vaelib.models import VAE, Autoencoder
-from vaelib.objectives import Objective, elbo, reconstruction
+from vaelib.objectives import Objective, elbo, importance_weighted_bound, reconstruction
 from vaelib.training import History, fit
 
 WEIGHTS = files("vaelib") / "weights"
@@ -67,14 +68,32 @@ class Recipe:
         return model, history
 
 
+TANH_50 = {"latent": 50, "activation": "tanh"}  # the one-layer network of Burda et al. (2016)
 RECIPES = {
     "bernoulli-z2": Recipe(VAE.create, {"latent": 2}, binarize=True),
     "bernoulli-z5": Recipe(VAE.create, {"latent": 5}, binarize=True),
     "bernoulli-z10": Recipe(VAE.create, {"latent": 10}, binarize=True),
-    "bernoulli-z20": Recipe(VAE.create, {"latent": 20}, binarize=True),
-    # The one-layer network of Burda et al. (2016).
+    "bernoulli-z20": Recipe(VAE.create, {"latent": 20}, binarize=True, evidence_images=10_000),
     "bernoulli-z50": Recipe(
-        VAE.create, {"latent": 50, "activation": "tanh"}, binarize=True, epochs=300, evidence_images=10_000
+        VAE.create,
+        TANH_50,
+        binarize=True,
+        epochs=600,
+        warm_up=0.1,
+        peak_learning_rate=3e-3,
+        evidence_images=10_000,
+        curve_every=25,
+    ),
+    "iwae-z50": Recipe(
+        VAE.create,
+        TANH_50,
+        binarize=True,
+        objective=partial(importance_weighted_bound, num_samples=50),
+        epochs=20,
+        peak_learning_rate=1e-3,
+        start_from="bernoulli-z50",
+        evidence_images=10_000,
+        curve_every=2,
     ),
     "gaussian-z2": Recipe(VAE.create, {"latent": 2, "likelihood": "gaussian", "sigma": "learned"}),
     "gaussian-z20": Recipe(VAE.create, {"latent": 20, "likelihood": "gaussian", "sigma": "learned"}),
