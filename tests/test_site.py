@@ -35,6 +35,10 @@ def test_every_notebook_has_a_page_in_every_language(site):
         assert (site / "ko" / "notebooks" / f"{path.stem}.html").exists()
 
 
+def test_the_setup_cell_is_left_out(pages):
+    assert not [path.name for path, page in pages.items() if "Installs vaelib where it is missing" in page.get_text()]
+
+
 def test_every_internal_link_leads_somewhere(pages):
     anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     dead = []

@@ -2,9 +2,9 @@
 
     a batch is split over the mesh of devices; weights, optimiser state and images are whole on each of them
 
-Several processes, joined by `jax.distributed.initialize`, run one and the same program. They wait for each other
-wherever they communicate, so each has to come to every such place: they compare what they were given, and agree on when
-to stop. In a program of one process nothing here communicates.
+Several processes, joined by `join`, run one and the same program. They wait for each other wherever they communicate,
+so each has to come to every such place: they compare what they were given, and agree on when to stop. In a program of
+one process nothing here communicates.
 """
 
 import re

@@ -46,7 +46,10 @@ class Recipe:
     hidden: tuple[int, ...] = field(default=(200, 200))
 
     def train(self, images, *, held_out=None, **options) -> tuple[object, History]:
-        """Train a new model with Adam, its step size falling to 0 along a cosine; `options` go to `fit`."""
+        """Train a new model, or on from `start_from`, with Adam and a step size that falls to 0 along a cosine.
+
+        `options` go to `fit`.
+        """
         if self.start_from is None:
             model = self.build(seed=self.seed, hidden=self.hidden, **self.config)
         else:

@@ -78,8 +78,9 @@ def stamp_notebook(notebook, name: str, repository: str) -> None:
     first, setup = notebook.cells[:2]
     first.source = with_links(first.source, f"notebooks/{name}", repository, pictures=False)
     if "setup" not in setup.metadata.get("tags", []):
-        setup = nbformat.v4.new_code_cell(id="setup", metadata={"tags": ["setup", "remove-cell"]})  # not in the book
+        setup = nbformat.v4.new_code_cell(id="setup")
         notebook.cells.insert(1, setup)
+    setup.metadata["tags"] = ["setup", "remove-cell"]  # not in the book
     setup.source = setup_cell(repository)
 
 
