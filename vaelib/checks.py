@@ -17,6 +17,12 @@ def is_traced(x) -> bool:
     return isinstance(x, jax.core.Tracer)
 
 
+def _where_it_lies(x):
+    """NumPy and `x` where the host's memory holds it, so that nothing is compiled; else jax.numpy, so nothing is copied."""
+    on_host = isinstance(x, np.ndarray) or all(device.platform == "cpu" for device in x.devices())
+    return (np, np.asarray(x)) if on_host and getattr(x, "is_fully_addressable", True) else (jnp, x)
+
+
 def floating(x, name: str) -> jax.Array | np.ndarray:
     """An array of floats; integers are refused because 0..255 pixels would pass unnoticed as [0, 1]."""
     if not isinstance(x, jax.Array | np.ndarray):
@@ -32,7 +38,8 @@ def finite(x, name: str):
     """No NaN and no infinity, where the values are known."""
     if not is_traced(x):
         with jax.ensure_compile_time_eval():  # a constant inside a jitted function has known values, too
-            bad = int(jnp.sum(~jnp.isfinite(x)))
+            numpy, values = _where_it_lies(x)
+            bad = x.size - int(numpy.sum(numpy.isfinite(values)))
         if bad:
             raise ValueError(
                 f"{name} must be finite, got {bad} NaN or infinite of {x.size} values; clean the data first"
@@ -65,7 +72,8 @@ def unit_interval(x, name: str):
     """Pixels in [0, 1], where the values are known."""
     if not is_traced(x) and x.size:
         with jax.ensure_compile_time_eval():
-            low, high = float(jnp.min(x)), float(jnp.max(x))
+            numpy, values = _where_it_lies(x)
+            low, high = float(numpy.min(values)), float(numpy.max(values))
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(
                 f"{name} must hold pixels in [0, 1], got values from {low:g} to {high:g}; divide 8-bit images by 255"

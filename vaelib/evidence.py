@@ -11,6 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
+from vaelib.compilation import jit_sooner
 from vaelib.objectives import LatentVariableModel, check_log_weights, log_weights
 
 CHUNK = 50  # draws of z decoded at once
@@ -74,7 +75,7 @@ def _streamed(model, x, key, num_samples, proposal) -> Float[Array, " batch"]:
     return log_px.reshape(-1)[: x.shape[0]]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jit_sooner, static_argnums=(0, 1))
 def _log_mean_weight(graphdef, proposal, state, blocks, key, num_samples) -> Float[Array, "blocks block"]:
     """Return log (1/n) Σ w an image; the number of samples is a traced loop bound, so it costs no recompilation."""
     model = nnx.merge(graphdef, state)
