@@ -37,6 +37,13 @@ def test_good_input_comes_back(check, arguments):
     assert check(*arguments) is arguments[0]
 
 
+def test_values_on_the_host_are_looked_at_without_compiling(compilations):
+    x = jax.device_put(np.full((3, 17), 0.5, np.float32), jax.devices("cpu")[0])  # a shape no other test uses
+    compilations.clear()
+    checks.unit_interval(checks.batch_of(x, 17, "x", "pixel"), "x")
+    assert compilations == []
+
+
 @pytest.mark.parametrize(("value", "wanted"), [(1, 1), (np.int64(7), 7), (np.uint8(3), 3)])
 def test_sizes_come_back_as_plain_integers(value, wanted):
     got = checks.positive_int(value, "latent")
