@@ -18,7 +18,7 @@ def is_traced(x) -> bool:
 
 
 def _where_it_lies(x):
-    """NumPy and `x` where the host's memory holds it, so that nothing is compiled; else jax.numpy, so nothing is copied."""
+    """NumPy and `x` where the host holds it, so that nothing is compiled; else jax.numpy, so that nothing is copied."""
     on_host = isinstance(x, np.ndarray) or all(device.platform == "cpu" for device in x.devices())
     return (np, np.asarray(x)) if on_host and getattr(x, "is_fully_addressable", True) else (jnp, x)
 
