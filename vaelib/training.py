@@ -37,7 +37,6 @@ class _Program:
     graphdef: nnx.GraphDef
     optimizer: optax.GradientTransformation
     objective: Objective
-    batch_size: int
     binarize: bool
     corrupt: Callable | None
     beta: float | Callable | None
@@ -118,7 +117,7 @@ def fit(
 
         mesh = parallel.data_mesh(devices, batch_size)
         graphdef, params, rest = nnx.split(model, nnx.Param, ...)
-        program = _Program(graphdef, optimizer, objective, batch_size, binarize, corrupt, beta, mesh)
+        program = _Program(graphdef, optimizer, objective, binarize, corrupt, beta, mesh)
         state, history = _start(optimizer, params), History()
         settings = {
             "model": getattr(model, "config", str(graphdef)),
@@ -152,7 +151,8 @@ def fit(
         # Asked after the last epoch too: then no process leaves before the first has written the checkpoint.
         while not parallel.any_process(interrupted.is_set()) and history.epochs < epochs:
             start = time.perf_counter()
-            state, steps, finite = _epoch(program, state, rest, data, train_key, history.epochs)
+            plan = _plan(len(images), batch_size, mesh, train_key, history.epochs)
+            state, steps, finite = _epoch(program, state, rest, data, plan)
             steps = jax.device_get(steps)
             _stop_unless_finite(steps, bool(finite), history.epochs)
             seconds = time.perf_counter() - start
@@ -216,16 +216,24 @@ def _copy(params):
     return jax.tree.map(jnp.copy, params)
 
 
-@partial(jit_sooner, static_argnums=0, donate_argnums=1)
-def _epoch(program: _Program, state, rest, images, key, epoch):
-    """One pass over the images; returns the state, Terms of shape (step,), and whether all weights are finite."""
+@partial(jit_sooner, static_argnums=(0, 1, 2))
+def _plan(images: int, batch_size: int, mesh, key, epoch):
+    """An epoch's steps: their numbers, keys and batches, the images in a new order.
+
+    A program of its own, which all trainings of equal sizes share, since a random order takes long to compile.
+    """
     order_key, step_key = jax.random.split(jax.random.fold_in(key, epoch + 1))  # 0 is the evaluation's
-    count = len(images) // program.batch_size
-    order = jax.random.permutation(order_key, len(images))[: count * program.batch_size]
-    batches = order.reshape(count, program.batch_size)
+    count = images // batch_size
+    order = jax.random.permutation(order_key, images)[: count * batch_size]
     numbers = epoch * count + jnp.arange(count)
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
-    state, terms = jax.lax.scan(partial(_step, program, rest, images), state, (numbers, keys, batches))
+    return parallel.whole((numbers, keys, order.reshape(count, batch_size)), mesh)
+
+
+@partial(jit_sooner, static_argnums=0, donate_argnums=1)
+def _epoch(program: _Program, state, rest, images, plan):
+    """One pass over the images; returns the state, Terms of shape (step,), and whether all weights are finite."""
+    state, terms = jax.lax.scan(partial(_step, program, rest, images), state, plan)
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
     return parallel.whole((state, terms, finite), program.mesh)
 
