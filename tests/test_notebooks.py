@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import stamp
-from notebook import fingerprint
+from nbval_tolerance import malformed, numbers, texts
+from notebook import KEPT, fingerprint
 
 NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/[0-9]*.ipynb"))
 # The claims each notebook argues, by their numbers in the series' syllabus of 36.
@@ -50,7 +51,14 @@ def test_metadata_hold_no_noise(notebook):
     assert set(notebook.metadata) == {"kernelspec", "vaelib"}
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"claims", "tags"}
+        assert set(cell.metadata) <= set(KEPT)
+
+
+def test_tolerances_are_well_formed_and_of_cells_that_show_numbers(notebook):
+    for cell in notebook.cells:
+        if "tolerance" in cell.metadata:
+            assert malformed(cell.metadata.tolerance) is None
+            assert any(numbers(text) for output in cell.outputs for text in texts(output).values()), cell.source
 
 
 def test_the_outputs_are_those_of_the_present_code(path, notebook):

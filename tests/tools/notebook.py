@@ -23,6 +23,7 @@ from vaelib.files import write_atomically
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+KEPT = ("claims", "tags", "tolerance")  # of a cell's metadata
 LIMIT = 1_000_000  # bytes of a notebook with its outputs
 
 
@@ -44,11 +45,11 @@ def fingerprint(notebook) -> str:
 
 
 def strip(notebook) -> None:
-    """Leave what readers and tests need of the metadata: kernel, fingerprint, claims and tags."""
+    """Leave what readers and tests need of the metadata: kernel, fingerprint, claims, tags and tolerances."""
     executed = notebook.metadata.get("vaelib", {})
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL} | ({"vaelib": executed} if executed else {}))
     for cell in notebook.cells:
-        kept = {name: value for name, value in cell.metadata.items() if name in ("claims", "tags")}
+        kept = {name: value for name, value in cell.metadata.items() if name in KEPT}
         cell.metadata = nbformat.from_dict(kept)
 
 
