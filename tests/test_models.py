@@ -111,7 +111,7 @@ def test_the_default_is_an_mnist_network():
         "likelihood": "bernoulli",
         "sigma": 0.1,
         "activation": "relu",
-        "pixels": 784,
+        "image_shape": [28, 28, 1],
     }
     both_trunks = (784 + 1) * 500 + 2 * (500 + 1) * 500 + (20 + 1) * 500
     heads = 2 * (500 + 1) * 20 + (500 + 1) * 784
@@ -119,6 +119,27 @@ def test_the_default_is_an_mnist_network():
 
 
 # --- shapes
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    ("config", "shape"),
+    [
+        ({}, (28, 28, 1)),
+        ({"image_shape": (2, 3)}, (2, 3, 1)),
+        ({"image_shape": [4, 2, 3]}, (4, 2, 3)),
+        ({"pixels": 784}, (28, 28, 1)),
+        ({"pixels": np.int64(36)}, (6, 6, 1)),
+        ({"pixels": 768}, (1, 768, 1)),
+        ({"pixels": 24, "image_shape": (4, 2, 3)}, (4, 2, 3)),
+    ],
+)
+def test_a_model_knows_the_shape_of_its_images(cls, config, shape):
+    model = nnx.eval_shape(lambda: cls(latent=1, hidden=(2,), **config, rngs=nnx.Rngs(0)))
+    assert model.image_shape == shape
+    assert model.pixels == np.prod(shape)
+    assert model.decoder.output.kernel.shape == (2, model.pixels)
+    assert cls.create(latent=1, hidden=(2,), **config).image_shape == shape
 
 
 @given(batch=array_shapes(min_dims=0, max_dims=3, max_side=4))
@@ -292,6 +313,16 @@ def test_every_parameter_of_the_vae_is_trained(images):
         ({"latent": 0}, ValueError, "latent must be an integer of at least 1, got 0"),
         ({"latent": 2.0}, TypeError, r"latent must be an integer of at least 1, got 2.0 \(float\)"),
         ({"pixels": -784}, ValueError, "pixels must be an integer of at least 1, got -784"),
+        ({"image_shape": (6, 0)}, ValueError, "image_shape must be an integer of at least 1, got 0"),
+        ({"image_shape": (6, 6.0)}, TypeError, r"image_shape must be an integer of at least 1, got 6.0 \(float\)"),
+        ({"image_shape": 36}, TypeError, r"image_shape must be \(height, width\) or \(height, width, chan.*, got 36"),
+        ({"image_shape": (36,)}, TypeError, r"image_shape must be \(height, width\) or .*, got \(36,\)"),
+        ({"image_shape": "6x6"}, TypeError, r"image_shape must be \(height, width\) or .*, got '6x6'"),
+        (
+            {"image_shape": (6, 6, 3)},
+            ValueError,
+            r"pixels must be height × width × channels, 108 for image_shape \(6, 6, 3\), got 36; leave one of them out",
+        ),
         ({"hidden": 500}, TypeError, r"hidden must be a non-empty sequence of widths such as \(500, 500\), got 500"),
         ({"hidden": ()}, TypeError, r"hidden must be a non-empty sequence of widths .* got \(\)"),
         ({"hidden": "500"}, TypeError, "hidden must be a non-empty sequence of widths .* got '500'"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +15,7 @@ from vaelib.models import VAE, Autoencoder
 from vaelib.storage import load_model, read_tensors, save_model, write_tensors
 
 IMAGES = np.random.default_rng(0).random((3, 6), np.float32)
+OLD = Path(__file__).parent / "old_files"  # written by vaelib before a change of the format
 SMALL = {"latent": 2, "hidden": (4, 5), "pixels": 6}
 
 
@@ -276,6 +278,37 @@ def test_a_superfluous_parameter_is_refused(path, model):
     rewrite(path, tensors=lambda tensors: tensors | {"extra": np.zeros(1, np.float32)})
     with pytest.raises(ValueError, match="missing: none; superfluous: extra"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (
+            "gaussian-1",
+            lambda: VAE(
+                latent=2,
+                hidden=(3,),
+                image_shape=(2, 2),
+                likelihood="gaussian",
+                sigma=0.1,
+                activation="tanh",
+                rngs=nnx.Rngs(5),
+            ),
+        ),
+        ("autoencoder-1", lambda: Autoencoder(latent=1, hidden=(2,), image_shape=(1, 5), rngs=nnx.Rngs(5))),
+    ],
+)
+def test_files_of_the_first_format_still_load(name, wanted):
+    """Those knew the number of pixels and not their shape; the second is in half precision."""
+    loaded, wanted = load_model(OLD / f"{name}.safetensors"), wanted()
+    assert loaded.config == wanted.config
+    x = np.linspace(0, 1, wanted.pixels, dtype=np.float32)
+    tolerance = 0 if name == "gaussian-1" else 2.0**-10
+    for got, want in zip(nnx.to_flat_state(nnx.state(loaded)), nnx.to_flat_state(nnx.state(wanted)), strict=True):
+        assert got[0] == want[0]
+        np.testing.assert_allclose(got[1][...], want[1][...], rtol=tolerance, err_msg=got[0])
+    z = np.ones(wanted.latent, np.float32)
+    np.testing.assert_allclose(loaded.decode(z).log_prob(x), wanted.decode(z).log_prob(x), rtol=tolerance)
 
 
 def test_every_model_class_can_be_stored():

@@ -5,7 +5,8 @@ what was wanted, what came, and what to do. Under `jax.jit` only shapes and dtyp
 skipped there; the functions at the edges (`fit`, `log_evidence`, the command line) check before they trace.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -103,6 +104,29 @@ def positive_int(value, name: str) -> int:
     if value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value}")
     return int(value)
+
+
+def image_shape(shape=None, pixels=None) -> tuple[int, int, int]:
+    """An image's (height, width, channels): `shape` with or without channels, or what `pixels` numbers suggest.
+
+    Without channels an image is grey. `pixels` alone are a grey square, or a row where they make no square; nothing at
+    all is 28 × 28.
+    """
+    if pixels is not None:
+        pixels = positive_int(pixels, "pixels")
+    if shape is None:
+        pixels = 28 * 28 if pixels is None else pixels
+        side = math.isqrt(pixels)
+        return (side, side, 1) if side * side == pixels else (1, pixels, 1)
+    if isinstance(shape, str) or not isinstance(shape, Sequence) or len(shape) not in (2, 3):
+        raise TypeError(f"image_shape must be (height, width) or (height, width, channels), got {shape!r}")
+    height, width, channels = (positive_int(size, "image_shape") for size in (*shape, 1)[:3])
+    if pixels not in (None, height * width * channels):
+        raise ValueError(
+            f"pixels must be height × width × channels, {height * width * channels} for image_shape {tuple(shape)}, "
+            f"got {pixels}; leave one of them out"
+        )
+    return height, width, channels
 
 
 def number(value, name: str, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:

@@ -6,6 +6,7 @@ Each model knows the arguments it was built with (`model.config`), so that it ca
 """
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -114,7 +115,8 @@ class ImageModel(nnx.Module):
         likelihood: str = "bernoulli",
         sigma: float | str = 0.1,
         activation: str = "relu",
-        pixels: int = 784,
+        image_shape: Sequence[int] | None = None,
+        pixels: int | None = None,
         rngs: nnx.Rngs,
     ):
         """Build the networks.
@@ -125,15 +127,18 @@ class ImageModel(nnx.Module):
             likelihood: "bernoulli", "continuous-bernoulli" or "gaussian", the family of p(x|z).
             sigma: standard deviation of a Gaussian p(x|z) in units of x, or "learned" for one trained number.
             activation: "relu", "tanh", "softplus" or "gelu".
-            pixels: size of an image, 784 for 28 × 28.
+            image_shape: (height, width) or (height, width, channels) of an image, by default (28, 28). Images are flat
+                vectors of height × width × channels pixels, row by row, the channels of a pixel side by side.
+            pixels: instead of image_shape, the number of pixels: a grey square, or a row where they make no square.
             rngs: the source of the initial weights, `nnx.Rngs(seed)`.
 
         Raises:
             TypeError, ValueError: for an argument of the wrong kind or size, named in the message.
         """
-        latent, hidden, pixels = _checked_sizes(latent, hidden, pixels, activation, rngs)
+        image_shape = checks.image_shape(image_shape, pixels)
+        latent, hidden, pixels = _checked_sizes(latent, hidden, math.prod(image_shape), activation, rngs)
         sigma = _checked_likelihood(likelihood, sigma)
-        self.latent, self.pixels, self.hidden = latent, pixels, hidden
+        self.latent, self.image_shape, self.pixels, self.hidden = latent, image_shape, pixels, hidden
         self.likelihood, self.sigma, self.activation = likelihood, sigma, activation
         sizes = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
@@ -143,9 +148,10 @@ class ImageModel(nnx.Module):
     @property
     def config(self) -> dict:
         """The arguments that rebuild this model, ready for JSON: {"class": "VAE", "latent": 2, ...}."""
-        names = ("latent", "hidden", "likelihood", "sigma", "activation", "pixels")
+        names = ("latent", "hidden", "likelihood", "sigma", "activation", "image_shape")
         values = {name: getattr(self, name) for name in names}
-        return {"class": type(self).__name__, **values, "hidden": list(self.hidden)}
+        lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
+        return {"class": type(self).__name__, **values, **lists}
 
     @classmethod
     def create(cls, *, seed: int = 0, **config):
@@ -162,7 +168,7 @@ class ImageModel(nnx.Module):
             raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
         nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(seed)))  # refuses what the constructor refuses
-        hashable = {name: tuple(value) if name == "hidden" else value for name, value in config.items()}
+        hashable = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
         return nnx.merge(*_initialised(cls, tuple(sorted(hashable.items())), jax.random.key(seed)))
 
     def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:

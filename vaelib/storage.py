@@ -143,11 +143,11 @@ def _abstract_model(config: object, where: str) -> VAE | Autoencoder:
     if not isinstance(config, dict) or config.get("class") not in list(MODELS):
         raise ValueError(f"{where} must hold the configuration of a {' or an '.join(MODELS)}, got {config!r}")
     build = MODELS[config["class"]]
-    known = nnx.eval_shape(lambda: build(rngs=nnx.Rngs(0))).config
-    if known.keys() != config.keys():
-        raise ValueError(
-            f"{where} must hold the arguments of {config['class']}; {_difference(known.keys(), config.keys())}"
-        )
+    known = nnx.eval_shape(lambda: build(rngs=nnx.Rngs(0))).config.keys()
+    if "pixels" in config:  # a file of a model that knew the number of its pixels and not their shape
+        known = known - {"image_shape"} | {"pixels"}
+    if known != config.keys():
+        raise ValueError(f"{where} must hold the arguments of {config['class']}; {_difference(known, config.keys())}")
     arguments = {name: value for name, value in config.items() if name != "class"}
     try:
         return nnx.eval_shape(lambda: build(**arguments, rngs=nnx.Rngs(0)))
