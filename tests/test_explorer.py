@@ -15,6 +15,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from flax import nnx
+from rounded import BFLOAT16, TF32, rounded_products
 
 import vaelib
 from vaelib.data import load_mnist
@@ -423,6 +424,21 @@ def test_a_subclass_that_decodes_otherwise_runs_in_the_kernel():
             return Bernoulli(-super().decode(z).logits)
 
     assert decoder_layers(Codec(Inverted.create(seed=0, latent=2, hidden=(8,)))) is None
+
+
+@pytest.mark.parametrize("bits", [TF32, BFLOAT16])
+def test_a_page_holds_the_decoder_where_products_are_rounded(bits, tmp_path):
+    with rounded_products(bits):
+        save_page(vaelib.load_pretrained("bernoulli-z2"), tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("name", vaelib.pretrained_names())
+def test_the_layers_of_every_shipped_model_are_known_where_products_are_rounded(name):
+    with rounded_products(TF32):
+        model = vaelib.load_pretrained(name)
+        codec = Codec(model)
+        assert decoder_layers(codec) is not None
+        assert (encoder_layers(codec) is not None) == isinstance(model, VAE)
 
 
 def test_sketch_answers_and_keeps_the_drawing(vae, digits):

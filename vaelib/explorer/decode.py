@@ -35,8 +35,8 @@ class Codec:
             return model if graphdef is None else nnx.merge(graphdef, state)
 
         self.model, self.latent, self.pixels = rebuilt(state), int(model.latent), int(model.pixels)
-        decode = jax.jit(lambda state, z: rebuilt(state).decode(z).mean)
-        encode = jax.jit(lambda state, x: _mean_and_std(rebuilt(state).encode(x)))
+        decode = jax.jit(_exactly(lambda state, z: rebuilt(state).decode(z).mean))
+        encode = jax.jit(_exactly(lambda state, x: _mean_and_std(rebuilt(state).encode(x))))
         self._decode = lambda z: decode(state, z)
         self._encode = lambda x: encode(state, x)
 
@@ -61,6 +61,11 @@ class Codec:
         if mu.shape != (len(x), self.latent):
             raise ValueError(f"the encoder must yield shape {(len(x), self.latent)}, got {mu.shape}")
         return checks.finite(mu, "the mean of q(z|x)"), checks.finite(std, "the spread of q(z|x)")
+
+
+def _exactly(function):
+    """The function with products in full float32, as a browser computes them; GPUs and TPUs round them otherwise."""
+    return jax.default_matmul_precision("highest")(function)
 
 
 def _mean_and_std(q):
