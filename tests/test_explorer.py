@@ -5,7 +5,6 @@ import re
 import sys
 import tracemalloc
 import types
-from pathlib import Path
 
 import ipywidgets
 import jax
@@ -20,14 +19,15 @@ from rounded import BFLOAT16, TF32, rounded_products
 import vaelib
 from vaelib.data import load_mnist
 from vaelib.distributions import Bernoulli
-from vaelib.explorer import draw_digit, explore, live_figure, save_page, traversal
-from vaelib.explorer.browser import allow_widgets
-from vaelib.explorer.decode import Codec
+from vaelib.explorer import draw_digit, explore, save_page, traversal
+from vaelib.explorer.compiled_model import CompiledModel
+from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
-from vaelib.explorer.material import Material
 from vaelib.explorer.page import _close_enough
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import ACTIVATIONS, VAE, Autoencoder
+from vaelib.widgets import live_figure
+from vaelib.widgets.browser import allow_widgets
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
@@ -223,7 +223,7 @@ def test_explorer_outlives_further_training_of_its_model():
     before = explorer.image
     jax.tree.map(lambda leaf: leaf.delete(), nnx.state(model))  # as training does with the state it replaces
     np.testing.assert_array_equal(explorer.image, before)
-    assert decoder_layers(explorer._material.codec).packed()[0]["sizes"] == [2, 16, 784]
+    assert decoder_layers(explorer._encoded.model).packed()[0]["sizes"] == [2, 16, 784]
 
 
 def test_explorer_puts_the_active_dimensions_first_and_folds_the_others(digits):
@@ -256,7 +256,7 @@ def test_explorer_buttons(vae, digits):
     assert np.abs(explorer.z).min() > 0
     for name in ("Encode a real digit", "Interpolate to another"):
         buttons[name].click()
-        index = int(re.search(r"mage (\d+), digit", explorer.picture.said)[1])
+        index = int(re.search(r"mage (\d+), digit", explorer.picture.caption)[1])
         np.testing.assert_allclose(explorer.z, vae.encode(jnp.asarray(digits[0][index])).mu, atol=1e-5)
         np.testing.assert_array_equal(
             np.frombuffer(explorer.picture.original, np.uint8), np.round(255 * digits[0][index])
@@ -359,29 +359,29 @@ def run(layers, h):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_layers_are_the_model(activation):
     model = VAE.create(seed=0, latent=3, hidden=(20, 10), activation=activation)
-    codec = Codec(model)
+    compiled = CompiledModel(model)
     z, x = np.ones((2, 3), np.float32), np.full((2, 784), 0.5, np.float32)
-    np.testing.assert_allclose(run(decoder_layers(codec), z), model.decode(jnp.asarray(z)).logits, atol=1e-4)
+    np.testing.assert_allclose(run(decoder_layers(compiled), z), model.decode(jnp.asarray(z)).logits, atol=1e-4)
     q = model.encode(jnp.asarray(x))
-    np.testing.assert_allclose(run(encoder_layers(codec), x), np.concatenate([q.mu, q.log_var], axis=-1), atol=1e-4)
+    np.testing.assert_allclose(run(encoder_layers(compiled), x), np.concatenate([q.mu, q.log_var], axis=-1), atol=1e-4)
 
 
 def test_layers_pack_in_half_precision_only_where_that_is_exact():
     model = VAE.create(seed=0, latent=2, hidden=(8,))
-    header, data = decoder_layers(Codec(model)).packed()
+    header, data = decoder_layers(CompiledModel(model)).packed()
     assert header == {"sizes": [2, 8, 784], "activation": "relu", "output": "sigmoid", "half": False}
     assert len(data) == 4 * (2 * 8 + 8 + 8 * 784 + 784)
     for layer in (model.decoder.trunk.layers[0], model.decoder.output):
         layer.kernel[...] = layer.kernel[...].astype(jnp.float16).astype(jnp.float32)
-    header, data = decoder_layers(Codec(model)).packed()
+    header, data = decoder_layers(CompiledModel(model)).packed()
     assert header["half"]
     assert len(data) == 2 * (2 * 8 + 8 + 8 * 784 + 784)
 
 
 def test_models_that_are_no_plain_network_run_in_the_kernel():
-    codec = Codec(LinearGaussianVAE.create(latent=2, pixels=16))
-    assert decoder_layers(codec) is None
-    assert encoder_layers(codec) is None
+    compiled = CompiledModel(LinearGaussianVAE.create(latent=2, pixels=16))
+    assert decoder_layers(compiled) is None
+    assert encoder_layers(compiled) is None
 
 
 def test_save_page_writes_one_file_and_never_over_another(vae, digits, tmp_path):
@@ -411,11 +411,11 @@ def test_save_page_refuses_what_no_page_can_hold(digits, tmp_path):
 def test_a_decoder_that_half_precision_would_change_keeps_single(digits):
     model = VAE.create(seed=0, latent=2, hidden=(32,))
     model.decoder.output.kernel[...] *= 1000
-    material = Material(model, *digits)
-    layers = decoder_layers(material.codec)
-    assert _close_enough(layers, material) is layers
-    mild = Material(VAE.create(seed=0, latent=2, hidden=(32,)), *digits)
-    assert _close_enough(decoder_layers(mild.codec), mild).packed()[0]["half"]
+    encoded = EncodedImages(model, *digits)
+    layers = decoder_layers(encoded.model)
+    assert _close_enough(layers, encoded) is layers
+    mild = EncodedImages(VAE.create(seed=0, latent=2, hidden=(32,)), *digits)
+    assert _close_enough(decoder_layers(mild.model), mild).packed()[0]["half"]
 
 
 def test_a_subclass_that_decodes_otherwise_runs_in_the_kernel():
@@ -423,7 +423,7 @@ def test_a_subclass_that_decodes_otherwise_runs_in_the_kernel():
         def decode(self, z):
             return Bernoulli(-super().decode(z).logits)
 
-    assert decoder_layers(Codec(Inverted.create(seed=0, latent=2, hidden=(8,)))) is None
+    assert decoder_layers(CompiledModel(Inverted.create(seed=0, latent=2, hidden=(8,)))) is None
 
 
 @pytest.mark.parametrize("bits", [TF32, BFLOAT16])
@@ -436,9 +436,9 @@ def test_a_page_holds_the_decoder_where_products_are_rounded(bits, tmp_path):
 def test_the_layers_of_every_shipped_model_are_known_where_products_are_rounded(name):
     with rounded_products(TF32):
         model = vaelib.load_pretrained(name)
-        codec = Codec(model)
-        assert decoder_layers(codec) is not None
-        assert (encoder_layers(codec) is not None) == isinstance(model, VAE)
+        compiled = CompiledModel(model)
+        assert decoder_layers(compiled) is not None
+        assert (encoder_layers(compiled) is not None) == isinstance(model, VAE)
 
 
 def test_sketch_answers_and_keeps_the_drawing(vae, digits):
@@ -475,9 +475,3 @@ def test_colab_gets_its_widget_manager_and_nobody_else_does(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab.output", output)
     curve()
     assert calls == ["enabled"]
-
-
-def test_no_module_but_the_explorer_knows_of_widgets():
-    for path in sorted(Path(vaelib.__file__).parent.rglob("*.py")):
-        if "explorer" not in path.parts and path.name != "__init__.py":
-            assert not re.search(r"ipywidgets|anywidget|vaelib\.explorer", path.read_text("utf-8")), path.name

@@ -27,10 +27,10 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 from vaelib import explore, live_figure, load_pretrained
-from vaelib.explorer.decode import Codec
+from vaelib.explorer.compiled_model import CompiledModel
 
 model = load_pretrained("bernoulli-z2")
-codec = Codec(model)
+compiled = CompiledModel(model)
 """
 EXPLORE = "explorer = explore(model); explorer"
 KERNEL = """
@@ -42,7 +42,7 @@ in_kernel
 INTERACT = """
 def show(z1=0.0, z2=0.0):
     plt.figure(figsize=(2.5, 2.5))
-    plt.imshow(codec.decode(np.array([[z1, z2]]))[0].reshape(28, 28), cmap="gray", vmin=0, vmax=1)
+    plt.imshow(compiled.decode(np.array([[z1, z2]]))[0].reshape(28, 28), cmap="gray", vmin=0, vmax=1)
     plt.axis("off")
     plt.show()
 

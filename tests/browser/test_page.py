@@ -127,9 +127,9 @@ def test_page_buttons_move_the_digit(opened, model, images):
         opened.get_by_role("button", name=name).click()
         arrive(opened)
         z = assert_shows(opened, model)
-        said = opened.locator(".said").inner_text()
-        if "mage" in said:
-            index = int(said.split("mage ")[1].split(",")[0])
+        caption = opened.locator(".caption").inner_text()
+        if "mage" in caption:
+            index = int(caption.split("mage ")[1].split(",")[0])
             np.testing.assert_allclose(z, model.encode(jnp.asarray(images[0][index])).mu, atol=1e-3)
             real = opened.locator("canvas").nth(1)
             np.testing.assert_allclose(real.evaluate("c => Array.from(c.pixels)"), images[0][index], atol=1 / 500)

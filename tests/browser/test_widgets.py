@@ -215,14 +215,14 @@ def test_explorer_buttons_move_the_digit(notebook, here, lab):
     }
     for name, words in says.items():
         area.get_by_role("button", name=name).click()
-        area.locator(".said", has_text=words).wait_for()
+        area.locator(".caption", has_text=words).wait_for()
         z = kernel_z(notebook, lab)
         arrived = "([c, z]) => c.z.every((value, j) => Math.abs(value - z[j]) < 1e-5)"
         notebook.wait_for_function(arrived, arg=[area.locator("canvas").first.element_handle(), list(z)])
         assert_shows(area, here["model"])
-        said = area.locator(".said").inner_text()
-        if "mage" in said:
-            x = images[int(re.search(r"mage (\d+)", said)[1])]
+        caption = area.locator(".caption").inner_text()
+        if "mage" in caption:
+            x = images[int(re.search(r"mage (\d+)", caption)[1])]
             np.testing.assert_allclose(z, here["model"].encode(jnp.asarray(x)).mu, atol=1e-4)
             real = area.locator("canvas").nth(1)
             assert real.is_visible()
@@ -266,7 +266,7 @@ def test_a_drawing_is_encoded(notebook, here, lab):
     rows = x.reshape(28, 28).sum(axis=1).nonzero()[0]
     assert 19 <= np.ptp(rows) + 1 <= 22, "a drawing fills a box of 20 pixels"
     q = here["model"].encode(jnp.asarray(x))
-    words = area.locator(".said").inner_text()
+    words = area.locator(".caption").inner_text()
     numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", words)]
     np.testing.assert_allclose(numbers, [*q.mu, *np.exp(0.5 * q.log_var)], atol=0.006)
     reconstruction = area.locator("canvas").nth(2).evaluate("c => Array.from(c.pixels)")
@@ -377,7 +377,7 @@ def test_the_digit_of_a_busy_kernel_comes_all_the_same(notebook, here):
 def test_a_lost_kernel_is_said_and_the_digit_still_moves(notebook, here):
     area = output(notebook, 1)
     notebook.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    area.locator(".said", has_text="The kernel does not answer").wait_for(timeout=20_000)
+    area.locator(".caption", has_text="The kernel does not answer").wait_for(timeout=20_000)
     linear = output(notebook, 2)
     linear.locator(".alert", has_text="The kernel does not answer").wait_for(timeout=20_000)
     assert not linear.locator("canvas").first.is_visible()

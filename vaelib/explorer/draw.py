@@ -4,12 +4,12 @@ import numpy as np
 import traitlets
 from jaxtyping import Float, Int
 
-from vaelib.explorer.browser import allow_widgets
-from vaelib.explorer.material import Material
-from vaelib.explorer.panel import Panel, static
+from vaelib.explorer.encoded_images import EncodedImages
+from vaelib.explorer.model_widget import ModelWidget, static
+from vaelib.widgets.browser import allow_widgets
 
 
-class Sketch(Panel):
+class Sketch(ModelWidget):
     """A canvas to draw on, q(z|x) on the plane, its reconstruction and a few draws; made by `draw_digit`."""
 
     _esm = static("engine.js", "parts.js", "sketch.js", "sketch-widget.js")
@@ -47,12 +47,12 @@ def draw_digit(
     Raises:
         TypeError, ValueError: as `explore`, and for a model of another size.
     """
-    material = Material(model, images, labels)
-    codec = material.codec
-    if codec.pixels != 784 or codec.latent < 2:
+    encoded = EncodedImages(model, images, labels)
+    model = encoded.model
+    if model.pixels != 784 or model.latent < 2:
         raise ValueError(
-            f"draw_digit needs a model of 784 pixels and at least 2 latent dimensions, got {codec.pixels} and "
-            f"{codec.latent}; try vaelib.load_pretrained('bernoulli-z2')"
+            f"draw_digit needs a model of 784 pixels and at least 2 latent dimensions, got {model.pixels} and "
+            f"{model.latent}; try vaelib.load_pretrained('bernoulli-z2')"
         )
     allow_widgets()
-    return Sketch(material, plane=material.plane(tuple(sorted(material.order[:2]))))
+    return Sketch(encoded, plane=encoded.plane(tuple(sorted(encoded.order[:2]))))

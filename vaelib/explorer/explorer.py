@@ -10,20 +10,20 @@ import traitlets
 from jaxtyping import Float, Int
 
 from vaelib import checks
-from vaelib.explorer.browser import allow_widgets, with_picture
-from vaelib.explorer.decode import traversal
-from vaelib.explorer.material import Material, dimension, grey
-from vaelib.explorer.panel import Panel, static
+from vaelib.explorer.compiled_model import traversal
+from vaelib.explorer.encoded_images import EncodedImages, dimension, grey
+from vaelib.explorer.model_widget import ModelWidget, static
+from vaelib.widgets.browser import allow_widgets, with_picture
 
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
 
 
-class Picture(Panel):
+class Picture(ModelWidget):
     """The decoded digit at the sliders' values, a real digit beside it, and the plane for two latent dimensions."""
 
     _esm = static("engine.js", "parts.js", "picture.js", "picture-widget.js")
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
-    said = traitlets.Unicode().tag(sync=True)
+    caption = traitlets.Unicode().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)
 
     def glide(self, z: Float[np.ndarray, " latent"], seconds: float) -> None:
@@ -34,12 +34,12 @@ class Picture(Panel):
 class Explorer(ipywidgets.VBox):
     """Sliders, digit, plane and buttons; made by `explore`."""
 
-    def __init__(self, material: Material, *, shown: int, seed: int):
+    def __init__(self, encoded: EncodedImages, *, shown: int, seed: int):
         """Lay out the controls, the most active dimension first."""
-        self._material, self._rng = material, np.random.default_rng(seed)
-        self.sliders = [_slider(dim, float(reach)) for dim, reach in enumerate(material.reach)]
-        plane = material.plane((0, 1)) if len(self.sliders) == 2 else {}
-        self.picture = Picture(material, sliders=self.sliders, plane=plane)
+        self._encoded, self._rng = encoded, np.random.default_rng(seed)
+        self.sliders = [_slider(dim, float(reach)) for dim, reach in enumerate(encoded.reach)]
+        plane = encoded.plane((0, 1)) if len(self.sliders) == 2 else {}
+        self.picture = Picture(encoded, sliders=self.sliders, plane=plane)
         self.buttons = self._buttons()
         controls = ipywidgets.VBox([*self._controls(shown)])
         controls.layout = ipywidgets.Layout(flex="1 1 280px", max_width="600px")
@@ -49,8 +49,8 @@ class Explorer(ipywidgets.VBox):
 
     def _controls(self, shown: int):
         """The sliders of the first dimensions, then the others folded away."""
-        known = self._material.encodes
-        first = [dim for dim in self.order if not known or self._material.activity[dim] > ACTIVE][:shown]
+        known = self._encoded.encodes
+        first = [dim for dim in self.order if not known or self._encoded.activity[dim] > ACTIVE][:shown]
         yield from (self.sliders[dim] for dim in first)
         rest = [self.sliders[dim] for dim in self.order if dim not in first]
         if rest:
@@ -64,7 +64,7 @@ class Explorer(ipywidgets.VBox):
             made.on_click(lambda _: action())
             return made
 
-        works, encodes = not self.message, self._material.encodes
+        works, encodes = not self.message, self._encoded.encodes
         return [
             button("Draw from the prior", self.draw, "z ~ N(0, I)", works),
             button("Encode a real digit", self.encode, "z = mean of q(z|x) of a random image", encodes),
@@ -75,7 +75,7 @@ class Explorer(ipywidgets.VBox):
     @property
     def order(self) -> list[int]:
         """The dimensions of z, the most active first."""
-        return self._material.order
+        return self._encoded.order
 
     @property
     def z(self) -> Float[np.ndarray, " latent"]:
@@ -85,14 +85,14 @@ class Explorer(ipywidgets.VBox):
     @property
     def image(self) -> Float[np.ndarray, " pixel"]:
         """The decoder's picture at z, as on the screen."""
-        return self._material.codec.decode(self.z[None])[0]
+        return self._encoded.model.decode(self.z[None])[0]
 
     @property
     def message(self) -> str:
         """What is shown in place of the picture; empty while all is well."""
         return self.picture.message
 
-    def move(self, z: Sequence[float], *, said: str = "", seconds: float = 0.3) -> None:
+    def move(self, z: Sequence[float], *, caption: str = "", seconds: float = 0.3) -> None:
         """Set all sliders; on the screen the digit gets there along a straight line.
 
         Raises ValueError for another number of values than the model has latent dimensions.
@@ -101,7 +101,7 @@ class Explorer(ipywidgets.VBox):
         if z.shape != (len(self.sliders),) or not np.isfinite(z).all():
             raise ValueError(f"z must be {len(self.sliders)} finite numbers, got {z}")
         self.picture.glide(z, seconds)
-        self.picture.said = said
+        self.picture.caption = caption
         for slider, value in zip(self.sliders, z, strict=True):
             slider.min, slider.max = min(slider.min, float(value)), max(slider.max, float(value))
             slider.value = float(value)
@@ -109,33 +109,35 @@ class Explorer(ipywidgets.VBox):
     def draw(self) -> None:
         """Draw z from the prior N(0, I)."""
         self.picture.original = b""
-        self.move(self._rng.standard_normal(len(self.sliders)), said="A draw from the prior, z ~ N(0, I).")
+        self.move(self._rng.standard_normal(len(self.sliders)), caption="A draw from the prior, z ~ N(0, I).")
 
     def reset(self) -> None:
         """Go back to z = 0, the prior's mean."""
         self.picture.original = b""
-        self.move(np.zeros(len(self.sliders)), said="z = 0, the mean of the prior.")
+        self.move(np.zeros(len(self.sliders)), caption="z = 0, the mean of the prior.")
 
     def encode(self, index: int | None = None) -> None:
         """Go to the code of a real image, one at random or the one asked for, and show it beside its reconstruction."""
         index = self._show(index)
-        self.move(self._material.codes[index], said=f"{self._material.name(index)}: z is the mean of q(z|x).")
+        self.move(self._encoded.codes[index], caption=f"{self._encoded.name(index)}: z is the mean of q(z|x).")
 
     def interpolate(self, index: int | None = None) -> None:
         """Walk on a straight line through z to the code of another real image."""
         index = self._show(index)
-        self.move(self._material.codes[index], said=f"On a straight line to {self._material.name(index)}.", seconds=2.0)
+        self.move(
+            self._encoded.codes[index], caption=f"On a straight line to {self._encoded.name(index)}.", seconds=2.0
+        )
 
     def _show(self, index: int | None) -> int:
         """The index of a real image, which is then on show."""
-        count = len(self._material.images)
+        count = len(self._encoded.images)
         if not count:
             raise ValueError("there are no real images to encode; pass explore(model, images)")
         if index is None:
             index = int(self._rng.integers(count))
         if not 0 <= index < count:
             raise ValueError(f"index must be in 0..{count - 1}, got {index}")
-        self.picture.original = grey(self._material.images[index]).tobytes()
+        self.picture.original = grey(self._encoded.images[index]).tobytes()
         return index
 
     def __repr__(self) -> str:
@@ -147,7 +149,7 @@ class Explorer(ipywidgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         if self.message:
             return bundle
-        strip = traversal(self._material.codec, self.z, self.order[:3], np.linspace(-3, 3, 11))
+        strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11))
         return with_picture(
             bundle, _png(strip), "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
         )
@@ -184,9 +186,9 @@ def explore(
             cannot decode (NaN weights, say) gets a message in place of the picture.
     """
     checks.positive_int(shown, "shown")
-    material = Material(model, images, labels)
+    encoded = EncodedImages(model, images, labels)
     allow_widgets()
-    return Explorer(material, shown=shown, seed=seed)
+    return Explorer(encoded, shown=shown, seed=seed)
 
 
 def _slider(dim: int, reach: float) -> ipywidgets.FloatSlider:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vaelib.distributions import ContinuousBernoulli
-from vaelib.explorer.decode import Codec
+from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.models import ACTIVATIONS
 
 ROUNDING = 1e-4  # the largest difference a pixel between two orders of summation in float32, with room
@@ -52,30 +52,30 @@ class Layers:
         return header, (half if exact else flat.astype("<f4")).tobytes()
 
 
-def decoder_layers(codec: Codec) -> Layers | None:
+def decoder_layers(compiled: CompiledModel) -> Layers | None:
     """The decoder's layers, or None for a model whose decoder is no such network: it then runs in the kernel."""
-    model = codec.model
+    model = compiled.module
     if getattr(model, "activation", None) not in ACTIVATIONS or not hasattr(model, "likelihood"):
         return None
     linear = [_arrays(layer) for layer in (*model.decoder.trunk.layers, model.decoder.output)]
     output = "continuous-bernoulli" if model.likelihood == "continuous-bernoulli" else "sigmoid"
     layers = Layers(linear, model.activation, output)
-    z = np.random.default_rng(0).standard_normal((1, codec.latent), np.float32)
+    z = np.random.default_rng(0).standard_normal((1, compiled.latent), np.float32)
     # A subclass may do more in `decode` than its layers say.
-    return layers if np.allclose(layers(z), codec.decode(z), rtol=0, atol=ROUNDING) else None
+    return layers if np.allclose(layers(z), compiled.decode(z), rtol=0, atol=ROUNDING) else None
 
 
-def encoder_layers(codec: Codec) -> Layers | None:
+def encoder_layers(compiled: CompiledModel) -> Layers | None:
     """The encoder's layers, which yield mu and log_var side by side, or None where it is no such network."""
-    model = codec.model
+    model = compiled.module
     if getattr(model, "activation", None) not in ACTIVATIONS or not hasattr(getattr(model, "encoder", None), "log_var"):
         return None
     heads = [_arrays(head) for head in (model.encoder.mu, model.encoder.log_var)]
     last = tuple(np.concatenate(parts, axis=-1) for parts in zip(*heads, strict=True))
     layers = Layers([*map(_arrays, model.encoder.trunk.layers), last], model.activation, "linear")
-    x = np.full((1, codec.pixels), 0.5, np.float32)
+    x = np.full((1, compiled.pixels), 0.5, np.float32)
     mu, log_var = np.split(layers(x), 2, axis=-1)
-    here, there = np.concatenate([mu, np.exp(log_var / 2)], axis=-1), np.concatenate(codec.encode(x), axis=-1)
+    here, there = np.concatenate([mu, np.exp(log_var / 2)], axis=-1), np.concatenate(compiled.encode(x), axis=-1)
     return layers if np.allclose(here, there, rtol=ROUNDING, atol=ROUNDING) else None
 
 

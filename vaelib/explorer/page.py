@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from vaelib.explorer.encoded_images import EncodedImages, dimension, grey
 from vaelib.explorer.layers import Layers, decoder_layers
-from vaelib.explorer.material import Material, dimension, grey
-from vaelib.explorer.panel import static
+from vaelib.explorer.model_widget import static
 from vaelib.files import write_atomically
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
@@ -49,7 +49,7 @@ def save_page(
         TypeError, ValueError: as `explore`; for a decoder that is no plain network; for a page above the limit.
         FileExistsError, FileNotFoundError: where the file exists, or its folder does not.
     """
-    content = _page(Material(model, images, labels), title).encode()
+    content = _page(EncodedImages(model, images, labels), title).encode()
     if limit is not None and len(content) > limit:
         raise ValueError(
             f"the page would have {len(content):,} bytes, more than limit = {limit:,}; train a decoder with fewer "
@@ -59,31 +59,31 @@ def save_page(
     return Path(path)
 
 
-def _page(material: Material, title: str) -> str:
+def _page(encoded: EncodedImages, title: str) -> str:
     """The page as text."""
-    if material.problem:
-        raise ValueError(material.problem)
-    layers = decoder_layers(material.codec)
+    if encoded.problem:
+        raise ValueError(encoded.problem)
+    layers = decoder_layers(encoded.model)
     if layers is None:
         raise ValueError(
-            f"the decoder of {type(material.codec.model).__name__} is no plain network and cannot run in a page; "
+            f"the decoder of {type(encoded.model.module).__name__} is no plain network and cannot run in a page; "
             "show it with explore(model), which has a kernel"
         )
-    header, weights = _close_enough(layers, material).packed()
-    plane = material.plane((0, 1)) if material.codec.latent == 2 else {}
+    header, weights = _close_enough(layers, encoded).packed()
+    plane = encoded.plane((0, 1)) if encoded.model.latent == 2 else {}
     if plane:
         plane["points"], plane["labels"] = plane["points"][: 2 * POINTS], plane["labels"][:POINTS]
-    shown = material.encodes * DIGITS
+    shown = encoded.encodes * DIGITS
     state = {
-        "side": int(np.sqrt(material.codec.pixels)),
+        "side": int(np.sqrt(encoded.model.pixels)),
         "header": header,
         "plane": {name: _text(value) if isinstance(value, bytes) else value for name, value in plane.items()},
-        "names": [dimension(dim) for dim in range(material.codec.latent)],
-        "order": material.order,
-        "reach": [float(reach) for reach in material.reach],
-        "codes": [[round(float(value), 4) for value in code] for code in material.codes[:shown]],
-        "titles": [material.name(index) for index in range(len(material.images[:shown]))],
-        "digits": _text(grey(material.images[:shown]).tobytes()),
+        "names": [dimension(dim) for dim in range(encoded.model.latent)],
+        "order": encoded.order,
+        "reach": [float(reach) for reach in encoded.reach],
+        "codes": [[round(float(value), 4) for value in code] for code in encoded.codes[:shown]],
+        "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
+        "digits": _text(grey(encoded.images[:shown]).tobytes()),
         "weights": _text(_planes(weights, 2 if header["half"] else 4)),
     }
     parts = {
@@ -99,12 +99,12 @@ def _page(material: Material, title: str) -> str:
     return page
 
 
-def _close_enough(layers: Layers, material: Material) -> Layers:
+def _close_enough(layers: Layers, encoded: EncodedImages) -> Layers:
     """The layers in half precision if the digits stay the same to PIXEL a pixel, else as they are."""
-    draws = np.random.default_rng(0).standard_normal((POINTS, material.codec.latent), np.float32)
-    z = np.concatenate([material.codes[:POINTS], draws])
+    draws = np.random.default_rng(0).standard_normal((POINTS, encoded.model.latent), np.float32)
+    z = np.concatenate([encoded.codes[:POINTS], draws])
     halved = layers.halved()
-    return halved if np.abs(halved(z) - material.codec.decode(z)).max() < PIXEL else layers
+    return halved if np.abs(halved(z) - encoded.model.decode(z)).max() < PIXEL else layers
 
 
 def _planes(data: bytes, size: int) -> bytes:

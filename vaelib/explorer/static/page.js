@@ -68,11 +68,11 @@ function pageState(values) {
 
 function buttons(state, models, digits, glide) {
   const size = state.get("side") ** 2;
-  const move = (z, said, original, seconds = 0.3) => {
+  const move = (z, caption, original, seconds = 0.3) => {
     state.set("original", original);
     glide({ to: z, seconds });
     models.forEach((model, dim) => model.set("value", z[dim]));
-    state.set("said", said);
+    state.set("caption", caption);
   };
   const real = (says, seconds) => () => {
     const index = Math.floor(Math.random() * PAGE.codes.length);
@@ -99,7 +99,7 @@ const SHOWN = 10;
 async function open(el) {
   const place = { ...PAGE.plane };
   for (const name of ["points", "labels"]) if (place[name]) place[name] = await inflate(place[name]);
-  const state = pageState({ side: PAGE.side, plane: place, said: "", message: "", original: new Uint8Array(0) });
+  const state = pageState({ side: PAGE.side, plane: place, caption: "", message: "", original: new Uint8Array(0) });
   const sliders = PAGE.names.map((name, dim) => rangeSlider(name, PAGE.reach[dim]));
   const models = sliders.map((slider) => slider.model);
   const stage = element("div");

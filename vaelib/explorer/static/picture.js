@@ -7,11 +7,11 @@ function picture({ state, sliders, el }) {
   const real = digit(side, "The real digit");
   const stage = element("div", { class: "stage" });
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
-  const said = element("p", { class: "said", role: "status" });
+  const caption = element("p", { class: "caption", role: "status" });
   const realFigure = figure(real.canvas, "real x");
   stage.append(figure(decoded.canvas, "decoded E[x|z]"), realFigure);
   el.classList.add("vaelib");
-  el.append(stage, alert, said);
+  el.append(stage, alert, caption);
 
   const z = () => sliders.map((slider) => slider.get("value"));
   let pad = null;
@@ -64,7 +64,7 @@ function picture({ state, sliders, el }) {
   };
 
   const tell = () => {
-    said.textContent = state.get("said");
+    caption.textContent = state.get("caption");
     const bytes = state.get("original");
     realFigure.hidden = !bytes.byteLength;
     if (bytes.byteLength) real.draw(Float32Array.from(view(bytes, Uint8Array), (v) => v / 255));
@@ -85,11 +85,11 @@ function picture({ state, sliders, el }) {
   const onLive = () => {
     if (sliders.every((slider) => slider.comm_live !== false)) return;
     if (needsKernel) fail(new Error(SILENCE));
-    else said.textContent = `${SILENCE} ${STILL}`;
+    else caption.textContent = `${SILENCE} ${STILL}`;
   };
   sliders.forEach((slider) => slider.on("change:value", onSlider));
   sliders.forEach((slider) => slider.on("comm_live_update", onLive));
-  ["said", "original", "message"].forEach((name) => state.on(`change:${name}`, tell));
+  ["caption", "original", "message"].forEach((name) => state.on(`change:${name}`, tell));
   state.on("msg:custom", onMessage);
   tell();
 
@@ -104,7 +104,7 @@ function picture({ state, sliders, el }) {
     stop() {
       sliders.forEach((slider) => slider.off("change:value", onSlider));
       sliders.forEach((slider) => slider.off("comm_live_update", onLive));
-      ["said", "original", "message"].forEach((name) => state.off(`change:${name}`, tell));
+      ["caption", "original", "message"].forEach((name) => state.off(`change:${name}`, tell));
       state.off("msg:custom", onMessage);
     },
   };

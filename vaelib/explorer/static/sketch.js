@@ -98,7 +98,7 @@ function sketch({ state, el }) {
   const samples = Array.from({ length: DRAWS }, (_, i) => digit(side, `draw ${i + 1}`));
   const pad = plane(place, null);
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
-  const said = element("p", { class: "said", role: "status" });
+  const caption = element("p", { class: "caption", role: "status" });
   const clearButton = element("button", { type: "button", class: "jupyter-button" }, ["Clear"]);
   const againButton = element("button", { type: "button", class: "jupyter-button" }, ["New draws"]);
   let noise = normals(DRAWS * latent);
@@ -123,7 +123,7 @@ function sketch({ state, el }) {
     ]),
   ]);
   el.classList.add("vaelib");
-  el.append(element("div", { class: "bar" }, [clearButton, againButton]), stage, alert, said);
+  el.append(element("div", { class: "bar" }, [clearButton, againButton]), stage, alert, caption);
 
   const fail = (error) => {
     stage.hidden = true;
@@ -156,7 +156,7 @@ function sketch({ state, el }) {
     const on = (values) => place.axes.map((axis) => values[axis]);
     const [mu, std] = [on(code.slice(0, latent)), on(code.slice(latent))];
     pad.show(mu, std, at.slice(1).map(on));
-    said.textContent = `q(z|x): mean ${spoken(mu)}, standard deviation ${spoken(std)} in ${place.names.join(", ")}`;
+    caption.textContent = `q(z|x): mean ${spoken(mu)}, standard deviation ${spoken(std)} in ${place.names.join(", ")}`;
   };
   let look = () => {};
 

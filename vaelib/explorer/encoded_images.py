@@ -5,14 +5,14 @@ from jaxtyping import Float, Int
 
 from vaelib import checks
 from vaelib.data import load_mnist
-from vaelib.explorer.decode import Codec
+from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.figures import CLASS_COLORS
 
 MOST = 2000  # codes on the plane and images to encode; more are only slower to send
 REACH = 3.0  # the least a slider reaches to both sides: three standard deviations of the prior
 
 
-class Material:
+class EncodedImages:
     """A checked model with images, their codes (image, latent), and where the model cannot be used, the `problem`."""
 
     def __init__(
@@ -26,8 +26,8 @@ class Material:
         Raises:
             TypeError, ValueError: for an object that is no model, or images and labels that do not fit it.
         """
-        self.codec = Codec(model)
-        self.images, self.labels = _checked(images, labels, self.codec.pixels)
+        self.model = CompiledModel(model)
+        self.images, self.labels = _checked(images, labels, self.model.pixels)
         self.codes, self.problem = self._encode()
         self.reach = np.maximum(REACH, np.ceil(np.abs(self.codes).max(axis=0)))
         self.activity = np.var(self.codes, axis=0)
@@ -35,12 +35,12 @@ class Material:
 
     def _encode(self) -> tuple[np.ndarray, str]:
         """The codes of the images, and what is wrong with the model if it cannot encode or decode."""
-        nothing = np.zeros((1, self.codec.latent), np.float32)
+        nothing = np.zeros((1, self.model.latent), np.float32)
         try:
-            self.codec.decode(nothing)
-            return (self.codec.encode(self.images)[0] if len(self.images) else nothing), ""
+            self.model.decode(nothing)
+            return (self.model.encode(self.images)[0] if len(self.images) else nothing), ""
         except (TypeError, ValueError) as error:
-            sizes = f"codes of {self.codec.latent} numbers and images of {self.codec.pixels}"
+            sizes = f"codes of {self.model.latent} numbers and images of {self.model.pixels}"
             return nothing, f"This model cannot be explored with {sizes}: {error}"
 
     @property

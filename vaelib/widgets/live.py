@@ -16,7 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vaelib.explorer.browser import allow_widgets, with_picture
+from vaelib.widgets.browser import allow_widgets, with_picture
 
 WIDE = {"description_width": "initial"}
 

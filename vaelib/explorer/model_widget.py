@@ -6,9 +6,9 @@ import anywidget
 import numpy as np
 import traitlets
 
-from vaelib.explorer.decode import Codec
+from vaelib.explorer.compiled_model import CompiledModel
+from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
-from vaelib.explorer.material import Material
 
 STATIC = files("vaelib.explorer") / "static"
 
@@ -18,7 +18,7 @@ def static(*names: str) -> str:
     return "\n".join((STATIC / name).read_text("utf-8") for name in names)
 
 
-class Panel(anywidget.AnyWidget):
+class ModelWidget(anywidget.AnyWidget):
     """A picture of a model with the plane of two of its latent dimensions.
 
     The page asks for the layers of the networks and runs them itself; where a model is no plain network it asks for
@@ -32,11 +32,11 @@ class Panel(anywidget.AnyWidget):
     plane = traitlets.Dict().tag(sync=True)
     needs = ("decode",)
 
-    def __init__(self, material: Material, **state):
+    def __init__(self, encoded: EncodedImages, **state):
         """Start listening."""
-        self._codec: Codec = material.codec
-        side = int(np.sqrt(self._codec.pixels))
-        super().__init__(side=side, latent=self._codec.latent, message=material.problem, **state)
+        self._model: CompiledModel = encoded.model
+        side = int(np.sqrt(self._model.pixels))
+        super().__init__(side=side, latent=self._model.latent, message=encoded.problem, **state)
         self.on_msg(self._answer)
 
     def _answer(self, _, content: dict, __) -> None:
@@ -51,13 +51,13 @@ class Panel(anywidget.AnyWidget):
 
     def _layers(self, _):
         exporters = {"decode": decoder_layers, "encode": encoder_layers}
-        found = {name: exporters[name](self._codec) for name in self.needs}
+        found = {name: exporters[name](self._model) for name in self.needs}
         packed = {name: layers.packed() for name, layers in found.items() if layers is not None}
         return {"layers": {name: header for name, (header, _) in packed.items()}}, [data for _, data in packed.values()]
 
     def _decode(self, content: dict):
-        return {}, [self._codec.decode(np.array([content["input"]], np.float32))[0].astype("<f4").tobytes()]
+        return {}, [self._model.decode(np.array([content["input"]], np.float32))[0].astype("<f4").tobytes()]
 
     def _encode(self, content: dict):
-        mu, std = self._codec.encode(np.array([content["input"]], np.float32))
+        mu, std = self._model.encode(np.array([content["input"]], np.float32))
         return {}, [np.concatenate([mu[0], std[0]]).astype("<f4").tobytes()]

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from vaelib import checks
 
 
-class Codec:
-    """Encoder and decoder of a model as it was when the codec was made, each compiled once a shape.
+class CompiledModel:
+    """Encoder and decoder of a model as it was when this was made, each compiled once a shape.
 
     A picture is the mean of p(x|z); a code is the mean of q(z|x), or the code itself for an autoencoder.
     """
@@ -34,7 +34,7 @@ class Codec:
         def rebuilt(state):
             return model if graphdef is None else nnx.merge(graphdef, state)
 
-        self.model, self.latent, self.pixels = rebuilt(state), int(model.latent), int(model.pixels)
+        self.module, self.latent, self.pixels = rebuilt(state), int(model.latent), int(model.pixels)
         decode = jax.jit(_exactly(lambda state, z: rebuilt(state).decode(z).mean))
         encode = jax.jit(_exactly(lambda state, x: _mean_and_std(rebuilt(state).encode(x))))
         self._decode = lambda z: decode(state, z)
@@ -77,8 +77,8 @@ def traversal(
     model, z: Float[np.ndarray, " latent"], dims: list[int], values: list[float]
 ) -> Float[np.ndarray, "dim value pixel"]:
     """The pictures met on the way along single axes: `z` with z[dim] = value, for each of `dims` and `values`."""
-    codec = model if isinstance(model, Codec) else Codec(model)
+    compiled = model if isinstance(model, CompiledModel) else CompiledModel(model)
     codes = np.tile(np.asarray(z, np.float32), (len(dims), len(values), 1))
     for row, dim in enumerate(dims):
         codes[row, :, dim] = values
-    return codec.decode(codes.reshape(-1, codec.latent)).reshape(len(dims), len(values), codec.pixels)
+    return compiled.decode(codes.reshape(-1, compiled.latent)).reshape(len(dims), len(values), compiled.pixels)
