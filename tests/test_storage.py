@@ -4,8 +4,10 @@ import json
 import os
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 from safetensors.numpy import save_file
@@ -15,6 +17,8 @@ from vaelib.models import VAE, Autoencoder
 from vaelib.storage import load_model, read_tensors, save_model, write_tensors
 
 IMAGES = np.random.default_rng(0).random((3, 6), np.float32)
+REALS = ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn"]
+DTYPES = [*REALS, "int64", "int32", "int4", "uint32", "uint8", "bool", "complex64", "complex128"]
 OLD = Path(__file__).parent / "old_files"  # written by vaelib before a change of the format
 SMALL = {"latent": 2, "hidden": (4, 5), "pixels": 6}
 
@@ -42,8 +46,9 @@ def rewrite(path, *, tensors=None, record=None, config=None):
 # --- files of tensors
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "int32", "uint32", "uint8", "bool"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_tensors_and_record_come_back(path, dtype):
+    dtype = jnp.dtype(dtype)
     tensors = {
         "scalar": np.array(1, dtype),
         "empty": np.zeros((0, 3), dtype),
@@ -64,6 +69,45 @@ def test_tensors_and_record_come_back(path, dtype):
 def test_jax_arrays_are_written_as_well(path):
     write_tensors(path, {"x": jnp.arange(3.0)}, {}, overwrite=False)
     np.testing.assert_array_equal(read_tensors(path)[0]["x"], [0, 1, 2])
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
+def test_random_keys_come_back_as_keys(path, impl):
+    key = jax.random.key(7, impl=impl)
+    keys = {"one": key, "many": jax.random.split(key, (2, 3)), "raw": jax.random.key_data(key)}
+    write_tensors(path, keys, {"a": 1}, overwrite=False)
+    found, record = read_tensors(path)
+    assert record == {"a": 1}
+    for name, key in keys.items():
+        assert found[name].dtype == key.dtype
+        assert found[name].shape == key.shape
+    np.testing.assert_array_equal(jax.random.uniform(found["one"], 5), jax.random.uniform(keys["one"], 5))
+    np.testing.assert_array_equal(*(jax.random.key_data(k["many"]) for k in (found, keys)))
+
+
+def test_every_state_of_an_optimiser_comes_back_to_the_bit(path):
+    parameters = {"w": jnp.linspace(-1, 1, 5)}
+    for optimizer in (
+        optax.adam(1e-3, mu_dtype=jnp.bfloat16),
+        optax.chain(optax.add_noise(0.1, 0.9, jax.random.key(3)), optax.sgd(0.1)),
+        optax.adamw(1e-3, mask={"w": True}),
+    ):
+        _, state = optimizer.update(parameters, optimizer.init(parameters), parameters)
+        leaves, structure = jax.tree.flatten(state)
+        write_tensors(path, {str(i): leaf for i, leaf in enumerate(leaves)}, {}, overwrite=True)
+        found, _ = read_tensors(path)
+        again = jax.tree.unflatten(structure, [jnp.asarray(found[str(i)]) for i in range(len(leaves))])
+        for got, wanted in zip(jax.tree.leaves(again), leaves, strict=True):
+            assert got.dtype == wanted.dtype
+        one, other = (optimizer.update(parameters, s, parameters)[0]["w"] for s in (state, again))
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("notes", [[], {"y": {"key": "rbg"}}, {"x": {"key": "none"}}, {"x": {"dtype": "object"}}])
+def test_a_damaged_note_on_the_encoding_is_refused(path, notes):
+    save_file({"x": np.zeros(4, np.uint32)}, path, metadata={"vaelib": json.dumps({"encoded": notes})})
+    with pytest.raises(ValueError, match="must say how its tensors are encoded, got a damaged record"):
+        read_tensors(path)
 
 
 def test_equal_content_gives_equal_bytes(tmp_path, path):
@@ -107,14 +151,14 @@ def test_a_missing_folder_is_named(tmp_path):
 
 @pytest.mark.parametrize("tensor", [np.array(["a"]), np.array([None]), "text"])
 def test_only_numbers_are_written(path, tensor):
-    with pytest.raises(TypeError, match=r"tensors\['x'\] must be an array of numbers, got dtype"):
+    with pytest.raises(TypeError, match=r"tensors\['x'\] must be an array of numbers or of random keys, got dtype"):
         write_tensors(path, {"x": tensor}, {}, overwrite=False)
     assert not path.exists()
 
 
-@pytest.mark.parametrize("metadata", [{"x": np.zeros(2)}, ["no", "dict"], 1])
+@pytest.mark.parametrize("metadata", [{"x": np.zeros(2)}, ["no", "dict"], 1, {"encoded": {}}])
 def test_only_json_is_written(path, metadata):
-    with pytest.raises(TypeError, match="metadata must be a dict of what JSON holds"):
+    with pytest.raises(TypeError, match=r"metadata must be a dict (of what JSON holds|without the name)"):
         write_tensors(path, {}, metadata, overwrite=False)
     assert not path.exists()
 

@@ -10,9 +10,10 @@ and the arrays are its parameters by dotted name, such as "decoder.output.kernel
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -25,7 +26,11 @@ from vaelib.models import VAE, Autoencoder
 
 MODELS = {"VAE": VAE, "Autoencoder": Autoencoder}
 FORMAT, VERSION = "vaelib model", 1
-DTYPES = ("float32", "float16")
+PRECISIONS = ("float32", "float16")
+# What safetensors holds itself; other numbers are written as bytes.
+DTYPES = {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
+DTYPES |= {"bool", "float16", "bfloat16", "float32", "float64"}
+ENCODED = "encoded"  # what the record calls its notes on such bytes, and on random keys
 # safetensors writes the header's strings in random order: with one alone, equal content gives equal bytes.
 HEADER_KEY = "vaelib"
 
@@ -33,27 +38,28 @@ HEADER_KEY = "vaelib"
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, object], metadata: dict, *, overwrite: bool) -> None:
     """Write named arrays, NumPy or JAX, and a JSON-able record to one safetensors file, atomically.
 
-    Equal arguments give equal bytes.
+    Equal arguments give equal bytes. JAX's random keys are arrays, too, and every dtype of JAX comes back to the bit.
 
     Raises:
-        TypeError: where a tensor is not of numbers, or the record is no dictionary for JSON.
+        TypeError: where a tensor is not of numbers or keys, or the record is no dictionary for JSON.
         FileExistsError, FileNotFoundError: as `write_atomically`.
     """
-    arrays = {}
+    if not isinstance(metadata, dict) or ENCODED in metadata:
+        raise TypeError(f"metadata must be a dict without the name {ENCODED!r}, got {metadata!r}")
+    arrays, notes = {}, {}
     for name, tensor in tensors.items():
-        # safetensors copies memory as it lies: it has to be in row order.
-        arrays[name] = np.asarray(tensor, order="C")
-        if arrays[name].dtype.kind not in "biufc":
-            raise TypeError(f"tensors[{name!r}] must be an array of numbers, got dtype {arrays[name].dtype}")
+        arrays[name], note = _encode(tensor, f"tensors[{name!r}]")
+        if note:
+            notes[name] = note
     try:
-        record = json.dumps(dict(metadata), sort_keys=True)
+        record = json.dumps(metadata | ({ENCODED: notes} if notes else {}), sort_keys=True)
     except (TypeError, ValueError) as error:
         raise TypeError(f"metadata must be a dict of what JSON holds, got {metadata!r} ({error})") from error
     write_atomically(path, save(arrays, metadata={HEADER_KEY: record}), overwrite=overwrite)
 
 
-def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
-    """The arrays and the record of a file by `write_tensors`.
+def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Array], dict]:
+    """The arrays and the record of a file by `write_tensors`: NumPy arrays, and JAX arrays for random keys.
 
     Raises:
         FileNotFoundError: where there is no file.
@@ -72,7 +78,32 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict]:
         ) from error
     if not isinstance(record, dict):
         raise ValueError(f"{where} must be a file saved by vaelib, got a safetensors file without its record")
-    return tensors, record
+    try:
+        return tensors | {
+            name: _decode(tensors[name], **note) for name, note in record.pop(ENCODED, {}).items()
+        }, record
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{where} must say how its tensors are encoded, got a damaged record ({error})") from error
+
+
+def _encode(tensor, name: str) -> tuple[np.ndarray, dict | None]:
+    """An array that safetensors holds, and what `_decode` needs to make the given one of it again."""
+    if isinstance(tensor, jax.Array) and jnp.issubdtype(tensor.dtype, jax.dtypes.prng_key):
+        return np.asarray(jax.random.key_data(tensor)), {"key": str(jax.random.key_impl(tensor))}
+    # safetensors copies memory as it lies: it has to be in row order.
+    array = np.asarray(tensor, order="C")
+    if not (array.dtype == bool or jnp.issubdtype(array.dtype, jnp.number)):
+        raise TypeError(f"{name} must be an array of numbers or of random keys, got dtype {array.dtype}")
+    if array.dtype.name in DTYPES:
+        return array, None
+    return np.frombuffer(array.tobytes(), np.uint8), {"dtype": array.dtype.name, "shape": array.shape}
+
+
+def _decode(stored: np.ndarray, key: str | None = None, dtype: str = "", shape: Sequence[int] = ()):
+    """What `_encode` was given."""
+    if key is not None:
+        return jax.random.wrap_key_data(jnp.asarray(stored), impl=key)
+    return stored.view(jnp.dtype(dtype)).reshape(shape)
 
 
 def save_model(
@@ -92,7 +123,7 @@ def save_model(
     """
     if type(model) not in MODELS.values():
         raise TypeError(f"model must be a {' or an '.join(MODELS)}, got {type(model).__name__}")
-    checks.one_of(dtype, DTYPES, "dtype")
+    checks.one_of(dtype, PRECISIONS, "dtype")
     tensors = {}
     for name, parameter in _parameters(model).items():
         with np.errstate(over="ignore"):  # what overflows is reported below, by name
@@ -123,9 +154,9 @@ def load_model(path: str | os.PathLike) -> VAE | Autoencoder:
         )
     for name, parameter in parameters.items():
         tensor = tensors[name]
-        if tensor.shape != parameter.shape or tensor.dtype not in DTYPES:
+        if tensor.shape != parameter.shape or tensor.dtype not in PRECISIONS:
             raise ValueError(
-                f"{name} in {where} must be {' or '.join(DTYPES)} of shape {parameter.shape}, "
+                f"{name} in {where} must be {' or '.join(PRECISIONS)} of shape {parameter.shape}, "
                 f"got {tensor.dtype} of shape {tensor.shape}"
             )
         _check_finite(tensor, f"{name} in {where}", "save the model again")
