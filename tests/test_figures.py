@@ -158,6 +158,90 @@ def test_reconstruction_sheet_holds_both_sheets_in_the_same_order(images):
     assert [label.get_text() for label in ax.get_xticklabels()] == ["images", "reconstructions"]
 
 
+# Images that are no grey squares
+
+SHAPES = pytest.mark.parametrize("shape", [(4, 6), (6, 4, 1), (3, 5, 3)])
+
+
+def flat(rng, n, shape):
+    """n images of that shape as vectors, and the pictures to be seen of each."""
+    x = rng.random((n, *shape), dtype=np.float32)
+    return x.reshape(n, -1), x.squeeze(-1) if shape[2:] == (1,) else x
+
+
+def sheet(ax):
+    """What is drawn; in colour the empty pixels are transparent."""
+    values = drawn(ax)
+    return values if values.ndim == 2 else np.where(values[..., 3:] > 0, values[..., :3], np.nan)
+
+
+@SHAPES
+def test_show_digits_takes_images_of_every_shape(rng, shape):
+    x, seen = flat(rng, 5, shape)
+    height, width = shape[:2]
+    ax = figures.show_digits(x, columns=3, image_shape=shape, titles=list("abcde"))
+    above = max(1, width // 2)
+    for i in range(5):
+        top, left = i // 3 * (height + above) + above, i % 3 * (width + 1)
+        np.testing.assert_allclose(sheet(ax)[top : top + height, left : left + width], seen[i])
+    assert np.isnan(sheet(ax)[height + above :, 2 * (width + 1) :]).all()
+    assert ax.texts[4].get_position() == (width + 1 + width / 2, height + 2 * above - 1)
+
+
+@SHAPES
+def test_rows_and_sheets_take_images_of_every_shape(rng, shape):
+    (x, seen), (y, other) = flat(rng, 5, shape), flat(rng, 5, shape)
+    height, width = shape[:2]
+    ax = figures.digit_rows({"x": x, "y": y}, image_shape=shape, titles=range(5))
+    left = 3 * (width + 1)
+    np.testing.assert_allclose(sheet(ax)[height + 1 : 2 * height + 1, left : left + width], other[3])
+    np.testing.assert_allclose(ax.get_yticks(), [(height - 1) / 2, height + 1 + (height - 1) / 2])
+    np.testing.assert_allclose(ax.get_xticks()[3], left + (width - 1) / 2)
+    ax = figures.reconstruction_sheet(x, y, image_shape=shape)
+    across = 3 * width + 2
+    np.testing.assert_allclose(sheet(ax)[height + 1 : 2 * height + 1, width + 1 : 2 * width + 1], seen[4])
+    left = across + width // 2 + 2 * (width + 1)
+    np.testing.assert_allclose(sheet(ax)[:height, left : left + width], other[2])
+    np.testing.assert_allclose(ax.get_xticks(), [across / 2, across * 1.5 + width // 2])
+
+
+@SHAPES
+def test_a_manifold_takes_images_of_every_shape(rng, shape):
+    x, seen = flat(rng, 25, shape)
+    height, width = shape[:2]
+    ax = figures.manifold(x, figures.prior_grid(5), image_shape=shape)
+    horizontal = dict(zip([t.get_text() for t in ax.get_xticklabels()], ax.get_xticks(), strict=True))
+    vertical = dict(zip([t.get_text() for t in ax.get_yticklabels()], ax.get_yticks(), strict=True))
+    assert (horizontal["0"], vertical["0"]) == (2 * width + (width - 1) / 2, 2 * height + (height - 1) / 2)
+    np.testing.assert_allclose(sheet(ax)[height : 2 * height, 3 * width : 4 * width], seen[8])
+
+
+def test_colours_beyond_the_interval_are_drawn_at_its_ends(rng):
+    ax = figures.show_digits(np.array([[-1.0, 0.5, 2.0]]), image_shape=(1, 1, 3))
+    np.testing.assert_array_equal(sheet(ax)[-1, 0], [0.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "shape", "error", "message"),
+    [
+        (12, None, ValueError, r"pass image_shape=\(height, width\)"),
+        (12, (3, 5), ValueError, r"images must have shape \(\*batch, 15\)"),
+        (12, (3, 2, 2), ValueError, r"1 channel \(grey\) or 3 .* got \(3, 2, 2\)"),
+        (12, 12, TypeError, r"image_shape must be \(height, width\) or"),
+        (12, (0, 12), ValueError, "image_shape must be an integer of at least 1"),
+    ],
+)
+def test_pictures_refuse_a_shape_that_is_none_of_the_images(rng, pixels, shape, error, message):
+    x = rng.random((4, pixels), dtype=np.float32)
+    for call in (
+        lambda: figures.show_digits(x, image_shape=shape),
+        lambda: figures.reconstruction_sheet(x, x, image_shape=shape),
+        lambda: figures.manifold(x, figures.prior_grid(2), image_shape=shape),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -174,7 +258,7 @@ def test_reconstruction_sheet_holds_both_sheets_in_the_same_order(images):
         (lambda x: figures.show_digits(x, plt.subplots(1, 2)[1]), TypeError, "ax must be a matplotlib Axes or None"),
         (lambda x: figures.digit_rows(x), TypeError, "rows must be a dictionary"),
         (lambda x: figures.digit_rows({}), ValueError, "rows must have at least one entry"),
-        (lambda x: figures.digit_rows({"x": x, "y": x[:3]}), ValueError, r"rows\['y'\] holds 3 of side 28"),
+        (lambda x: figures.digit_rows({"x": x, "y": x[:3]}), ValueError, r"rows\['y'\] holds 3 of 28 × 28"),
         (lambda x: figures.digit_rows({"x": x, "y": x * np.inf}), ValueError, r"rows\['y'\] must be finite"),
         (lambda x: figures.reconstruction_sheet(x, x[1:]), ValueError, "must have the same shape"),
         (lambda x: figures.reconstruction_sheet(x, x, names=["one"]), ValueError, "names must be a list of 2 words"),

@@ -18,10 +18,10 @@ def is_traced(x) -> bool:
     return isinstance(x, jax.core.Tracer)
 
 
-def _where_it_lies(x):
-    """NumPy and `x` where the host holds it, so that nothing is compiled; else jax.numpy, so that nothing is copied."""
+def _as_numpy_if_on_host(x) -> jax.Array | np.ndarray:
+    """`x` as NumPy's array where the host holds it, so that nothing is compiled; else `x`, so that nothing is copied."""
     on_host = isinstance(x, np.ndarray) or all(device.platform == "cpu" for device in x.devices())
-    return (np, np.asarray(x)) if on_host and getattr(x, "is_fully_addressable", True) else (jnp, x)
+    return np.asarray(x) if on_host and getattr(x, "is_fully_addressable", True) else x
 
 
 def floating(x, name: str) -> jax.Array | np.ndarray:
@@ -39,8 +39,9 @@ def finite(x, name: str):
     """No NaN and no infinity, where the values are known."""
     if not is_traced(x):
         with jax.ensure_compile_time_eval():  # a constant inside a jitted function has known values, too
-            numpy, values = _where_it_lies(x)
-            bad = x.size - int(numpy.sum(numpy.isfinite(values)))
+            values = _as_numpy_if_on_host(x)
+            is_finite = np.isfinite if isinstance(values, np.ndarray) else jnp.isfinite
+            bad = x.size - int(is_finite(values).sum())
         if bad:
             raise ValueError(
                 f"{name} must be finite, got {bad} NaN or infinite of {x.size} values; clean the data first"
@@ -73,8 +74,8 @@ def unit_interval(x, name: str):
     """Pixels in [0, 1], where the values are known."""
     if not is_traced(x) and x.size:
         with jax.ensure_compile_time_eval():
-            numpy, values = _where_it_lies(x)
-            low, high = float(numpy.min(values)), float(numpy.max(values))
+            values = _as_numpy_if_on_host(x)
+            low, high = float(values.min()), float(values.max())
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(
                 f"{name} must hold pixels in [0, 1], got values from {low:g} to {high:g}; divide 8-bit images by 255"
@@ -127,6 +128,16 @@ def image_shape(shape=None, pixels=None) -> tuple[int, int, int]:
             f"got {pixels}; leave one of them out"
         )
     return height, width, channels
+
+
+def drawable(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The shape of an image that a screen can show: grey, or red, green and blue."""
+    if image_shape[2] not in (1, 3):
+        raise ValueError(
+            f"image_shape must have 1 channel (grey) or 3 (red, green, blue) for a picture, got {image_shape}; "
+            "show the channels one by one"
+        )
+    return image_shape
 
 
 def number(value, name: str, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:

@@ -1,4 +1,4 @@
-"""Pictures of digits: one grey scale for all, 0 is black and 1 is white, whatever the images hold."""
+"""Sheets of digits and other images: one scale for all, 0 is black and 1 is white, whatever the images hold."""
 
 import math
 from collections.abc import Sequence
@@ -10,36 +10,43 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from vaelib import checks
-from vaelib.figures.style import Array, axes, finite_array, groups, name_axes, squares, texts
+from vaelib.figures.style import Array, axes, finite_array, groups, name_axes, texts, tiles
 
-TILE = 0.6  # inches, for one digit
+TILE = 0.6  # inches, the width of one image
 PAGE = (7.0, 5.6)  # inches, the most a new figure takes
 
 
-def _mosaic(tiles: np.ndarray, columns: int, above: int, gap: int) -> np.ndarray:
-    """Tiles (n, side, side) in rows, with `above` and `gap` empty pixels (NaN) over and to the left of each."""
-    n, side, _ = tiles.shape
+def _mosaic(images: np.ndarray, columns: int, above: int, gap: int) -> np.ndarray:
+    """Images (n, height, width, channel) in rows; NaN in `above` rows over each, and `gap` columns between them."""
+    n, height, width, channels = images.shape
     rows = -(-n // columns)
-    cells = np.full((rows * columns, side + above, side + gap), np.nan)
-    cells[:n, above:, gap:] = tiles
-    return (
-        cells.reshape(rows, columns, side + above, side + gap)
-        .transpose(0, 2, 1, 3)
-        .reshape(rows * (side + above), -1)[:, gap:]
-    )
+    cells = np.full((rows * columns, height + above, width + gap, channels), np.nan)
+    cells[:n, above:, gap:] = images
+    sheet = cells.reshape(rows, columns, height + above, width + gap, channels).swapaxes(1, 2)
+    return sheet.reshape(rows * (height + above), -1, channels)[:, gap:]
 
 
-def _draw(sheet: np.ndarray, side: int, ax: Axes | None, room: float = 0.0) -> Axes:
-    """One grey picture without frame or ticks, on Axes whose new figure gives each tile the same size."""
-    height, width = (TILE * size / side for size in sheet.shape)
-    shrink = min(1.0, PAGE[0] / (width + room), PAGE[1] / height)
-    ax = axes(ax, max(shrink * width + room, 1.6), max(shrink * height, 1.0) + 0.2)
-    ax.imshow(sheet, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+def _draw(sheet: np.ndarray, width: int, ax: Axes | None, room: float = 0.0) -> Axes:
+    """One picture without frame or ticks; on a new figure every image, `width` pixels wide, has the same size."""
+    down, across = (TILE * size / width for size in sheet.shape[:2])
+    shrink = min(1.0, PAGE[0] / (across + room), PAGE[1] / down)
+    ax = axes(ax, max(shrink * across + room, 1.6), max(shrink * down, 1.0) + 0.2)
+    if sheet.shape[2] == 1:
+        ax.imshow(sheet[..., 0], cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+    else:  # empty pixels are transparent
+        empty = np.isnan(sheet)
+        opaque = 1.0 - empty[..., :1]
+        ax.imshow(np.concatenate([np.clip(np.where(empty, 0.0, sheet), 0.0, 1.0), opaque], -1), interpolation="nearest")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xticks([])
     ax.set_yticks([])
     return ax
+
+
+def _gap(width: int) -> int:
+    """The empty pixels between images of that width."""
+    return max(1, width // 14)
 
 
 def show_digits(
@@ -48,50 +55,54 @@ def show_digits(
     *,
     columns: int = 10,
     titles: Sequence | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Axes:
-    """One sheet of digits, row by row, `columns` in a row.
+    """One sheet of images, row by row, `columns` in a row.
 
-    `images` (n, pixels) are square images of any side; values beyond [0, 1] are drawn black or white. `titles` are n
-    words or numbers, each drawn above its digit. Raises ValueError for NaN and for shapes that are no square.
+    `images` (n, pixels) are grey squares of any side, or of `image_shape`, (height, width) or (height, width, 3) for
+    colours; values beyond [0, 1] are drawn as 0 or 1. `titles` are n words or numbers, each drawn above its image.
+    Raises ValueError for NaN, and where the images' shape cannot be known.
     """
-    tiles = squares(images, "images")
-    n, side, _ = tiles.shape
+    pictures = tiles(images, "images", image_shape)
+    n, height, width, _ = pictures.shape
     columns = min(checks.positive_int(columns, "columns"), n)
     titles = [] if titles is None else texts(titles, n, "titles")
-    gap = max(1, side // 14)
-    above = max(gap, side // 2) if titles else gap
-    ax = _draw(_mosaic(tiles, columns, above, gap), side, ax)
+    gap = _gap(width)
+    above = max(gap, width // 2) if titles else gap
+    ax = _draw(_mosaic(pictures, columns, above, gap), width, ax)
     for i, title in enumerate(titles):
         row, column = divmod(i, columns)
-        left, top = column * (side + gap), row * (side + above) + above
-        ax.text(left + side / 2, top - gap, title, ha="center", va="bottom", fontsize="small")
+        left, top = column * (width + gap), row * (height + above) + above
+        ax.text(left + width / 2, top - gap, title, ha="center", va="bottom", fontsize="small")
     return ax
 
 
 def digit_rows(
-    rows: dict[str, Float[Array, "image pixel"]], ax: Axes | None = None, *, titles: Sequence | None = None
+    rows: dict[str, Float[Array, "image pixel"]],
+    ax: Axes | None = None,
+    *,
+    titles: Sequence | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Axes:
-    """Rows of digits one above the other, each with its name on the left: `{"x": images, "E[p(x|z)]": means}`.
+    """Rows of images one above the other, each with its name on the left: `{"x": images, "E[p(x|z)]": means}`.
 
-    All rows hold the same number of images of the same side. `titles` are words or numbers above the columns.
+    All rows hold the same number of images of the same shape, as for `show_digits`. `titles` are words or numbers above
+    the columns.
     """
-    tiles = [squares(images, f"rows[{name!r}]") for name, images in groups(rows, "rows").items()]
-    for name, row in zip(rows, tiles, strict=True):
-        if row.shape != tiles[0].shape:
-            raise ValueError(
-                f"every row must hold as many images as the first, {len(tiles[0])} of side {tiles[0].shape[1]}; "
-                f"rows[{name!r}] holds {len(row)} of side {row.shape[1]}"
-            )
-    n, side, _ = tiles[0].shape
+    pictures = [tiles(images, f"rows[{name!r}]", image_shape) for name, images in groups(rows, "rows").items()]
+    for name, row in zip(rows, pictures, strict=True):
+        if row.shape != pictures[0].shape:
+            wanted, came = (f"{len(x)} of {x.shape[1]} × {x.shape[2]}" for x in (pictures[0], row))
+            raise ValueError(f"every row must hold as many images as the first, {wanted}; rows[{name!r}] holds {came}")
+    n, height, width, _ = pictures[0].shape
     titles = [] if titles is None else texts(titles, n, "titles")
-    gap = max(1, side // 14)
+    gap = _gap(width)
     room = 0.09 * max(len(line) for name in rows for line in name.split("\n"))  # inches for the names
-    ax = _draw(_mosaic(np.concatenate(tiles), n, gap, gap)[gap:], side, ax, room)
-    centres = np.arange(max(n, len(tiles))) * (side + gap) + (side - 1) / 2
-    ax.set_yticks(centres[: len(tiles)], list(rows))
+    ax = _draw(_mosaic(np.concatenate(pictures), n, gap, gap)[gap:], width, ax, room)
+    ax.set_yticks(np.arange(len(pictures)) * (height + gap) + (height - 1) / 2, list(rows))
     if titles:
         ax.xaxis.tick_top()
-        ax.set_xticks(centres[:n], titles)
+        ax.set_xticks(np.arange(n) * (width + gap) + (width - 1) / 2, titles)
         ax.tick_params(length=0)
     return ax
 
@@ -102,22 +113,23 @@ def reconstruction_sheet(
     ax: Axes | None = None,
     *,
     names: tuple[str, str] = ("images", "reconstructions"),
+    image_shape: Sequence[int] | None = None,
 ) -> Axes:
-    """Two square sheets side by side, the same digit in the same place: 100 images make two sheets of 10 × 10.
+    """Two sheets side by side, the same image in the same place: 100 images make two sheets of 10 × 10.
 
-    For n images each sheet has the smallest square that holds them.
+    For n images each sheet has as many columns as the smallest square that holds them. The images' shapes are as for
+    `show_digits`.
     """
-    left, right = squares(images, "images"), squares(reconstructions, "reconstructions")
+    left, right = tiles(images, "images", image_shape), tiles(reconstructions, "reconstructions", image_shape)
     checks.same_shape(images, reconstructions, "images", "reconstructions")
-    n, side, _ = left.shape
-    columns = math.isqrt(n - 1) + 1
-    gap = max(1, side // 14)
-    sheets = [_mosaic(tiles, columns, gap, gap)[gap:] for tiles in (left, right)]
-    space = np.full((len(sheets[0]), side // 2), np.nan)
-    ax = _draw(np.concatenate([sheets[0], space, sheets[1]], axis=1), side, ax)
-    width = sheets[0].shape[1]
+    n, _, width, _ = left.shape
+    columns, gap = math.isqrt(n - 1) + 1, _gap(width)
+    sheets = [_mosaic(pictures, columns, gap, gap)[gap:] for pictures in (left, right)]
+    space = np.full((len(sheets[0]), width // 2, left.shape[3]), np.nan)
+    ax = _draw(np.concatenate([sheets[0], space, sheets[1]], axis=1), width, ax)
+    across = sheets[0].shape[1]
     ax.xaxis.tick_top()
-    ax.set_xticks([width / 2, width * 1.5 + space.shape[1]], texts(names, 2, "names"))
+    ax.set_xticks([across / 2, across * 1.5 + space.shape[1]], texts(names, 2, "names"))
     ax.tick_params(length=0)
     return ax
 
@@ -156,24 +168,25 @@ def manifold(
     ax: Axes | None = None,
     *,
     names: tuple[str, str] = ("z₁", "z₂"),
+    image_shape: Sequence[int] | None = None,
 ) -> Axes:
-    """The decoded plane: each digit of `images` stands at its code in `z`, and the axes carry the values of z.
+    """The decoded plane: each image stands at its code in `z`, and the axes carry the values of z.
 
-    `z` comes from `prior_grid`, `images` from decoding it: `manifold(model.decode(z).mean, z)`. Raises ValueError
-    where `z` is no square grid, row by row from the top left.
+    `z` comes from `prior_grid`, `images` from decoding it: `manifold(model.decode(z).mean, z)`; their shape is as for
+    `show_digits`. Raises ValueError where `z` is no square grid, row by row from the top left.
     """
-    tiles, codes = squares(images, "images"), finite_array(z, "z", None, 2)
-    n, side, _ = tiles.shape
-    width = math.isqrt(n)
+    pictures, codes = tiles(images, "images", image_shape), finite_array(z, "z", None, 2)
+    n, height, width, _ = pictures.shape
+    side = math.isqrt(n)
     if len(codes) != n:
         raise ValueError(f"images and z must have the same length, got {n} and {len(codes)}")
-    columns, rows = codes[:width, 0], codes[::width, 1]
+    columns, rows = codes[:side, 0], codes[::side, 1]
     ordered = (np.diff(columns) > 0).all() and (np.diff(rows) < 0).all()
     if not (ordered and np.array_equal(codes, np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2))):
         raise ValueError(f"z must be a square grid as made by prior_grid(side), got {n} codes in another order")
-    ax = _draw(_mosaic(tiles, width, 0, 0), side, ax, room=0.6)
-    centres = np.arange(width) * side + (side - 1) / 2
-    for axis, values, places in ((ax.xaxis, columns, centres), (ax.yaxis, rows[::-1], centres[::-1])):
+    ax = _draw(_mosaic(pictures, side, 0, 0), width, ax, room=0.6)
+    across, down = (np.arange(side) * size + (size - 1) / 2 for size in (width, height))
+    for axis, values, places in ((ax.xaxis, columns, across), (ax.yaxis, rows[::-1], down[::-1])):
         ticks = _round_numbers(values)
         axis.set_ticks(np.interp(ticks, values, places), [f"{value:.3g}".replace("-", "−") for value in ticks])
     ax.tick_params(length=3)

@@ -88,16 +88,24 @@ def finite_array(values, name: str, *shape: int | None) -> np.ndarray:
     return checks.finite(array, name)
 
 
-def squares(images: Float[Array, "image pixel"], name: str) -> Float[np.ndarray, "image side side"]:
-    """Flat square images as (n, side, side); raises TypeError or ValueError for anything else."""
+def tiles(
+    images: Float[Array, "image pixel"], name: str, image_shape: Sequence[int] | None
+) -> Float[np.ndarray, "image height width channel"]:
+    """Flat images as (n, height, width, channels): of `image_shape`, or grey squares.
+
+    Raises TypeError or ValueError for anything else than pixels of 1 or 3 channels.
+    """
     checks.floating(images, name)
-    side = math.isqrt(images.shape[-1]) if images.ndim else 0
-    if side == 0 or side * side != images.shape[-1]:
+    pixels = images.shape[-1] if images.ndim else 0
+    if image_shape is None and (pixels == 0 or math.isqrt(pixels) ** 2 != pixels):
         raise ValueError(
             f"{name} must have shape (n, pixels) with a square number of pixels, got {images.shape}; "
-            "flatten 28 × 28 images with .reshape(-1, 784)"
+            "flatten 28 × 28 images with .reshape(-1, 784), and for others pass image_shape=(height, width) or "
+            "(height, width, channels), such as model.image_shape"
         )
-    return np.asarray(checks.batch_of(images, side * side, name, "pixel")).reshape(-1, side, side)
+    height, width, channels = checks.drawable(checks.image_shape(image_shape, None if image_shape else pixels))
+    flat = checks.batch_of(images, height * width * channels, name, "pixel")
+    return np.asarray(flat).reshape(-1, height, width, channels)
 
 
 def groups(values, name: str) -> dict:
