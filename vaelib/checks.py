@@ -19,7 +19,7 @@ def is_traced(x) -> bool:
 
 
 def _as_numpy_if_on_host(x) -> jax.Array | np.ndarray:
-    """`x` as NumPy's array where the host holds it, so that nothing is compiled; else `x`, so that nothing is copied."""
+    """As NumPy's array where the host holds it, so that nothing is compiled; else `x`, so that nothing is copied."""
     on_host = isinstance(x, np.ndarray) or all(device.platform == "cpu" for device in x.devices())
     return np.asarray(x) if on_host and getattr(x, "is_fully_addressable", True) else x
 
