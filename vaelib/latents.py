@@ -1,5 +1,7 @@
 """What the code z is used for: which of its dimensions carry information about x."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -31,7 +33,7 @@ def active_units(model, images: Float[Array, "image pixel"], *, threshold: float
     return latent_activity(model, images) > threshold
 
 
-@jax.jit(static_argnums=0)
+@partial(jax.jit, static_argnums=0)
 def _codes(graphdef, state, images):
     encoded = nnx.merge(graphdef, state).encode(images)
     return getattr(encoded, "mu", encoded)

@@ -30,7 +30,7 @@ class MLP(nnx.Module):
     def __init__(self, inputs: int, hidden: Sequence[int], activation: str, *, rngs: nnx.Rngs):
         """Map `inputs` numbers through len(hidden) layers."""
         widths = [inputs, *hidden]
-        self.layers = nnx.List([nnx.Linear(a, b, rngs=rngs) for a, b in zip(widths, hidden, strict=False)])
+        self.layers = nnx.data([nnx.Linear(a, b, rngs=rngs) for a, b in zip(widths, hidden, strict=False)])
         self.activation = ACTIVATIONS[activation]
 
     def __call__(self, h: Float[Array, "*batch inputs"]) -> Float[Array, "*batch width"]:
