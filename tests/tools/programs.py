@@ -30,7 +30,7 @@ LIMITS = {
     "03_elbo": 315,
     "04_kl": 360,
     "05_reparameterisation": 240,
-    "06_decoders": 300,
+    "06_decoders": 125,
     "07_training": 415,
     "08_autoencoders": 310,
     "09_questions": 280,
