@@ -33,7 +33,7 @@ LIMITS = {
     "06_decoders": 125,
     "07_training": 415,
     "08_autoencoders": 310,
-    "09_questions": 280,
+    "09_questions": 65,
     "10_beyond": 200,
 }
 # JAX reports this event for every program that a process has not met before, whether it is then found in the
