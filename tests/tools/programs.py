@@ -31,8 +31,8 @@ LIMITS = {
     "04_kl": 360,
     "05_reparameterisation": 240,
     "06_decoders": 125,
-    "07_training": 415,
-    "08_autoencoders": 310,
+    "07_training": 110,
+    "08_autoencoders": 110,
     "09_questions": 65,
     "10_beyond": 200,
 }
