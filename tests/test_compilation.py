@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from vaelib import cache_compiled_programs
+from vaelib import VAE, LinearGaussianVAE, binarize, cache_compiled_programs, load_model, save_model
 from vaelib.compilation import jit_sooner
 
 COUNT_HITS = """
@@ -65,3 +65,19 @@ def test_compiled_sooner_gives_the_same(shape):
     np.testing.assert_allclose(sooner(key, 2.0), jax.jit(draw)(key, 2.0), rtol=1e-6)
     np.testing.assert_allclose(jax.jit(sooner)(key, 2.0), sooner(key, 2.0), rtol=1e-6)
     np.testing.assert_allclose(jax.grad(lambda scale: sooner(key, scale).sum())(2.0), sooner(key, 1.0).sum(), rtol=1e-4)
+
+
+def test_a_loaded_model_and_an_exact_one_compile_nothing(compilations, tmp_path):
+    model = VAE.create(latent=3, hidden=(11,), pixels=13)
+    save_model(model, tmp_path / "model.safetensors", dtype="float16")
+    compilations.clear()
+    load_model(tmp_path / "model.safetensors")
+    LinearGaussianVAE(np.ones((7, 3), "float32"), np.zeros(7, "float32"), 0.5)
+    assert not compilations
+
+
+def test_black_and_white_images_are_one_program(compilations):
+    key = jax.random.key(0)
+    compilations.clear()
+    binarize(np.full((3, 17), 0.5, "float32"), key)
+    assert len(compilations) == 1

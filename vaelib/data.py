@@ -12,6 +12,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -73,8 +74,12 @@ def binarize(images: Float[Array | np.ndarray, "*batch pixel"], key: PRNGKeyArra
     Raises:
         TypeError, ValueError: where images are not floats in [0, 1] or key is not a typed key.
     """
-    images = jnp.asarray(checks.unit_interval(checks.floating(images, "images"), "images"))
-    return jax.random.bernoulli(checks.key(key), images).astype(jnp.float32)
+    return _bernoulli(checks.key(key), checks.unit_interval(checks.floating(images, "images"), "images"))
+
+
+@partial(jax.jit, inline=True)
+def _bernoulli(key, images):
+    return jax.random.bernoulli(key, images).astype(jnp.float32)
 
 
 def salt_and_pepper(rate: float) -> Callable[[Array, PRNGKeyArray], Array]:

@@ -8,6 +8,7 @@ held against the truth here. Source: Tipping & Bishop (1999), "Probabilistic pri
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -34,7 +35,7 @@ class LinearGaussianVAE(nnx.Module):
         Raises:
             TypeError, ValueError: where W is no matrix, b does not fit it, or sigma is not positive.
         """
-        W, b = jnp.asarray(checks.floating(W, "W")), jnp.asarray(checks.floating(b, "b"))
+        W, b = jax.device_put((checks.floating(W, "W"), checks.floating(b, "b")))
         if W.ndim != 2 or b.shape != W.shape[:1]:
             raise ValueError(
                 f"W must have shape (pixel, latent) and b (pixel,), got {W.shape} and {b.shape}; use W[:, None] for "
@@ -43,9 +44,10 @@ class LinearGaussianVAE(nnx.Module):
         checks.number(sigma, "sigma", low=0.0, open_low=True)
         self.pixels, self.latent = W.shape
         self.W, self.b = nnx.Param(checks.finite(W, "W")), nnx.Param(checks.finite(b, "b"))
-        self.log_sigma2 = nnx.Param(2 * jnp.log(jnp.asarray(sigma, W.dtype)))
-        self.A = nnx.Param(jnp.zeros((self.latent, self.pixels), W.dtype))
-        self.log_var = nnx.Param(jnp.zeros(self.latent, W.dtype))
+        # Made by NumPy, so that a model of a new size compiles nothing.
+        self.log_sigma2 = nnx.Param(jax.device_put(np.asarray(2 * np.log(sigma), W.dtype)))
+        self.A = nnx.Param(jax.device_put(np.zeros((self.latent, self.pixels), W.dtype)))
+        self.log_var = nnx.Param(jax.device_put(np.zeros(self.latent, W.dtype)))
 
     @classmethod
     def create(cls, *, seed: int = 0, latent: int, pixels: int, sigma: float = 1.0):
@@ -61,22 +63,22 @@ class LinearGaussianVAE(nnx.Module):
         eigenvalues (Tipping & Bishop, equations 7 and 8).
         """
         checks.positive_int(latent, "latent")
-        x = jnp.asarray(checks.finite(checks.floating(x, "x"), "x"))
+        x = np.asarray(checks.finite(checks.floating(x, "x"), "x"))
         if x.ndim != 2 or not latent < min(x.shape):
             raise ValueError(
                 f"x must have shape (batch, pixel), both above latent = {latent}, got {x.shape}; take more data, or "
                 "fewer latent dimensions"
             )
-        b = jnp.mean(x, axis=0)
-        _, singular, vectors = jnp.linalg.svd(x - b[None, :], full_matrices=False)
-        eigenvalues = jnp.square(singular) / x.shape[0]
-        sigma2 = jnp.sum(eigenvalues[latent:]) / (x.shape[1] - latent)
+        b = np.mean(x, axis=0)
+        _, singular, vectors = np.linalg.svd(x - b, full_matrices=False)
+        eigenvalues = singular**2 / x.shape[0]
+        sigma2 = np.sum(eigenvalues[latent:]) / (x.shape[1] - latent)
         if not sigma2 > 0:
             raise ValueError(
                 f"x must vary in more than latent = {latent} directions, or the best sigma is 0; take fewer"
             )
-        scale = jnp.sqrt(jnp.maximum(eigenvalues[:latent] - sigma2, 0.0))
-        return cls(vectors[:latent].T * scale[None, :], b, float(jnp.sqrt(sigma2)))
+        scale = np.sqrt(np.maximum(eigenvalues[:latent] - sigma2, 0.0))
+        return cls(vectors[:latent].T * scale, b, float(np.sqrt(sigma2)))
 
     @property
     def config(self) -> dict:

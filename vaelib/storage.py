@@ -160,7 +160,7 @@ def load_model(path: str | os.PathLike) -> VAE | Autoencoder:
                 f"got {tensor.dtype} of shape {tensor.shape}"
             )
         _check_finite(tensor, f"{name} in {where}", "save the model again")
-        parameter.copy_from(nnx.Param(jnp.asarray(tensor, jnp.float32)))
+        parameter.copy_from(nnx.Param(jax.device_put(tensor.astype(np.float32))))  # NumPy converts without a program
     return model
 
 

@@ -28,7 +28,7 @@ LIMITS = {
     "01_generative_models": 280,
     "02_naive_likelihood": 605,
     "03_elbo": 315,
-    "04_kl": 360,
+    "04_kl": 80,
     "05_reparameterisation": 240,
     "06_decoders": 125,
     "07_training": 110,

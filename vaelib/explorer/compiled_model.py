@@ -1,5 +1,7 @@
 """A model as the widgets see it: two compiled functions on NumPy arrays."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +31,7 @@ class CompiledModel:
             )
         graphdef, state = nnx.split(model) if isinstance(model, nnx.Module) else (None, None)
         # Training hands the arrays it starts from back to the device: what is shown needs arrays of its own.
-        state = jax.tree.map(lambda leaf: leaf.copy(), state)
+        state = jax.jit(partial(jax.tree.map, jnp.copy))(state)
 
         def rebuilt(state):
             return model if graphdef is None else nnx.merge(graphdef, state)
