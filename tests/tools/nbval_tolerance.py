@@ -89,13 +89,13 @@ def texts(output) -> dict[str, str]:
     return {kind: text for kind, text in output.get("data", {}).items() if kind.startswith("text/")}
 
 
-def settle(outputs, stored, tolerance: dict):
+def settle(outputs, stored, tolerance: dict, sanitize):
     """The outputs with each text that matches the stored one replaced by it, so that what is left differs."""
     settled = copy.deepcopy(outputs)
     for output, reference in zip_longest(settled, stored, fillvalue={"output_type": ""}):
         for kind, text in texts(output).items():
             expected = texts(reference).get(kind)
-            if expected is not None and matches(text, expected, tolerance):
+            if expected is not None and matches(sanitize(text), sanitize(expected), tolerance):
                 if kind.startswith("text/"):
                     output["data"][kind] = expected
                 else:
@@ -109,4 +109,4 @@ def pytest_itemcollected(item):
         tolerance, compare = item.cell.metadata.tolerance, item.compare_outputs
         if problem := malformed(tolerance):
             raise pytest.UsageError(f"{item.nodeid}: {problem}")
-        item.compare_outputs = lambda test, ref, *skip: compare(settle(test, ref, tolerance), ref, *skip)
+        item.compare_outputs = lambda test, ref, *skip: compare(settle(test, ref, tolerance, item.sanitize), ref, *skip)

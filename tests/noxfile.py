@@ -1,0 +1,98 @@
+"""The machines that the series has to hold on, one session each: `nox -f tests/noxfile.py -s NAME`.
+
+Each makes an environment, runs the tests and the notebooks there, and records the notebooks' outputs for
+`tests/tools/machines.py`. What follows `--` goes to pytest, for less than all: `-- notebooks/03_elbo.ipynb`.
+"""
+
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parents[1]
+COLAB = "tests/machines/colab-2026-08-19.txt"
+# What the test command needs beside the packages of a reader; none of them is imported by a notebook.
+TEST_TOOLS = ["pytest>=9.0", "nbval>=0.11", "hypothesis>=6.100", "pyyaml>=6.0"]
+
+nox.needs_version = ">=2025.2.9"
+nox.options.envdir = str(ROOT / "build" / "nox")
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = []
+
+
+def run(session: nox.Session, *options: str, before: tuple[str, ...] = (), **env: str) -> None:
+    """Run the test command, or the part of it that was asked for, and record the notebooks' outputs afresh."""
+    recording = ROOT / "build" / "machines" / f"{session.name}.jsonl"
+    record = ("-p", "nbval_record", "--record-to", str(recording))
+    session.run(*before, "python", "-m", "pytest", *record, *options, *session.posargs, env=env, external=bool(before))
+
+
+def install(session: nox.Session, *options: str) -> None:
+    """The README's environment, from the checkout."""
+    session.chdir(ROOT)
+    session.install("-e", ".[test]", *options)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def newest(session):
+    """The newest packages that this Python can get."""
+    install(session, "--upgrade")
+    run(session)
+
+
+@nox.session(python="3.11", venv_backend="uv")
+def minimum(session):
+    """The lowest version of every direct dependency that pyproject.toml allows."""
+    install(session, "--resolution", "lowest-direct")
+    run(session)
+
+
+@nox.session(python="3.13", venv_backend="uv")
+def colab(session):
+    """Colab's packages as they were published, under the wheel; nothing of theirs may be replaced."""
+    session.chdir(ROOT)
+    session.install("--no-deps", "-r", COLAB)
+    session.install("--no-deps", "-e", ".")
+    session.install("--constraint", COLAB, *TEST_TOOLS)
+    run(session)
+
+
+@nox.session
+def one_core(session):
+    """One core and one thread, as XLA and BLAS divide their sums by the number of threads."""
+    install(session)
+    run(session, before=("taskset", "-c", "0"), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+
+@nox.session
+def no_avx512(session):
+    """A processor whose vectors have 256 bits."""
+    install(session)
+    run(session, XLA_FLAGS="--xla_cpu_max_isa=AVX2")
+
+
+@nox.session
+def other_blas(session):
+    """Another kernel of OpenBLAS than the processor's own, for NumPy, SciPy and scikit-learn."""
+    install(session)
+    run(session, OPENBLAS_CORETYPE="Haswell")
+
+
+@nox.session
+def tf32(session):
+    """Matrix products rounded as a GPU rounds them, emulated on the CPU."""
+    install(session)
+    run(session, "-p", "rounding", "--round-products", "tf32")
+
+
+@nox.session
+def bfloat16(session):
+    """Matrix products rounded as a TPU rounds them, emulated on the CPU."""
+    install(session)
+    run(session, "-p", "rounding", "--round-products", "bfloat16")
+
+
+@nox.session
+def tree_mode(session):
+    """Flax NNX as it is to become, with modules as trees."""
+    install(session)
+    run(session, NNX_GRAPH_MODE="false", NNX_GRAPH_UPDATES="false")
