@@ -19,11 +19,12 @@ PACKAGE = ROOT / "vaelib"
 
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
-    {"checks", "compilation", "files", "interruption", "parallel"},
-    {"data", "distributions", "figures", "latents", "widgets"},
-    {"models"},
+    {"batches", "checks", "compilation", "descriptions", "files", "interruption", "parallel", "placement"},
+    {"blocks", "data", "distributions", "figures", "widgets"},
+    {"latents", "models"},
     {"objectives", "storage"},
-    {"checkpoints", "evidence", "history", "linear_gaussian"},
+    {"evaluation", "evidence", "history", "linear_gaussian"},
+    {"checkpoints"},
     {"training"},
     {"pretrained"},
     {"exercises", "explorer"},

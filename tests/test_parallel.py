@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from loopback import free_address
 
-from vaelib.parallel import data_mesh, join
+from vaelib.parallel import join
+from vaelib.placement import data_mesh
 
 DEVICES = 2  # of each process
 TRAINING = textwrap.dedent("""
@@ -20,7 +21,8 @@ TRAINING = textwrap.dedent("""
     import numpy as np
     from flax import nnx
     from vaelib import VAE, fit, load_mnist
-    from vaelib.parallel import data_mesh, join
+    from vaelib.parallel import join
+    from vaelib.placement import data_mesh
 
     images = load_mnist("train", limit=320)[0]
 

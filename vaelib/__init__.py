@@ -9,6 +9,7 @@ import importlib
 from vaelib.compilation import cache_compiled_programs
 from vaelib.data import binarize, load_mnist, salt_and_pepper
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, kl_to_standard_normal, standard_normal
+from vaelib.evaluation import evaluate
 from vaelib.evidence import effective_sample_size, log_evidence, prior_log_evidence
 from vaelib.history import History
 from vaelib.latents import active_units, codes, latent_activity
@@ -17,7 +18,7 @@ from vaelib.models import VAE, Autoencoder, Decoder, Encoder
 from vaelib.objectives import Terms, elbo, importance_weighted_bound, log_mean_exp, log_weights, reconstruction
 from vaelib.pretrained import load_pretrained, pretrained_names
 from vaelib.storage import load_model, save_model
-from vaelib.training import evaluate, fit
+from vaelib.training import epochs, fit
 
 WIDGETS = ("explore", "live_figure")
 
@@ -38,6 +39,7 @@ __all__ = [
     "codes",
     "effective_sample_size",
     "elbo",
+    "epochs",
     "evaluate",
     "explore",
     "fit",

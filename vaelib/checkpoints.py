@@ -1,98 +1,125 @@
-"""Checkpoints of a training: what `fit` needs to go on as if it had never stopped.
+"""Checkpoints of a training: what it needs to go on as if it had never stopped.
 
-One safetensors file holds the weights, the optimiser's state, the history, and the settings they were made with. It is
+One safetensors file holds the weights, all other state, the history, and the settings they were made with. It is
 replaced atomically after each epoch, so it is always whole.
 """
 
 import json
-import zlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from flax import nnx
 
 from vaelib import storage
+from vaelib.history import History
 
-FORMAT = "vaelib checkpoint 1"
-
-
-def _fingerprint(images) -> str:
-    """Shape and checksum of an array, to tell whether a resumed run sees the same data."""
-    array = np.ascontiguousarray(images)
-    return f"{array.shape} {array.dtype} crc32 {zlib.crc32(array):08x}"
+FORMAT, FIRST_FORMAT = "vaelib checkpoint 2", "vaelib checkpoint 1"
+IN_FIRST_FORMAT = ("batch_size", "binarize")  # all else it recorded in part, or as one version of Optax writes it
 
 
 @dataclass(frozen=True)
-class Run:
-    """The checkpoint file of one training, or nothing where `path` is None.
+class Checkpoint:
+    """The checkpoint file of one training.
 
-    `settings` are JSON-able and must be equal for a run to be resumed, as must the `images`; the number of epochs is
-    not among them.
+    `settings` are descriptions for JSON. Of those that are given now, each has to be as it was for a run to be resumed;
+    the number of epochs is not among them.
     """
 
-    path: str | PathLike | None
+    path: str | PathLike
     settings: dict
-    images: Float[Array, "image pixel"]
-
-    @cached_property
-    def _record(self) -> dict:
-        """The settings with a fingerprint of the images, as JSON would give them back."""
-        return json.loads(json.dumps(self.settings | {"images": _fingerprint(self.images)}))
 
     def begin(self, resume: bool) -> bool:
         """Whether there is a state to load; refuses to go over an existing file unasked."""
-        if self.path is None:
-            if resume:
-                raise ValueError("resume=True needs checkpoint, the file to go on from; got checkpoint=None")
-            return False
         if not Path(self.path).exists():
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             return False
         if not resume:
             raise FileExistsError(
-                f"checkpoint {str(self.path)!r} exists; pass resume=True to go on from it, or choose another file"
+                f"checkpoint {self._where} exists; pass resume=True to go on from it, or choose another file"
             )
         return True
 
-    def load(self, state, make_history: Callable):
+    def load(self, state) -> tuple[object, History]:
         """The saved state, shaped like the given one, and the history.
 
         Raises:
             ValueError: where the file is damaged or foreign, or was made with other settings, which are named.
         """
         tensors, metadata = storage.read_tensors(self.path)
-        if metadata.get("format") != FORMAT:
-            raise ValueError(f"{str(self.path)!r} is no checkpoint of this vaelib: format {metadata.get('format')!r}")
-        saved, now = metadata["settings"], self._record
-        changed = [f"{k}: {saved.get(k)!r} then, {now.get(k)!r} now" for k in now if saved.get(k) != now.get(k)]
-        if changed:
-            raise ValueError(
-                f"checkpoint {str(self.path)!r} was made with other settings ({'; '.join(changed)}); "
-                "use those, or another checkpoint file"
-            )
+        if metadata.get("format") not in (FORMAT, FIRST_FORMAT):
+            raise ValueError(f"{self._where} is no checkpoint of this vaelib: format {metadata.get('format')!r}")
+        is_first = metadata["format"] == FIRST_FORMAT
+        self._check(metadata["settings"], is_first)
         steps = {name: tensors.pop(f"steps.{name}") for name in metadata["history"]["train"]}
-        history = make_history(**metadata["history"], steps=steps)
-        leaves, structure = jax.tree_util.tree_flatten_with_path(state)
-        restored = []
-        for path, leaf in leaves:
-            name = jax.tree_util.keystr(path)
-            if name not in tensors or tensors[name].shape != leaf.shape:
-                raise ValueError(f"checkpoint {str(self.path)!r} lacks {name} of shape {leaf.shape}; start a new one")
-            restored.append(jnp.asarray(tensors[name], leaf.dtype))
+        history = History(**metadata["history"], steps=steps)
+        names = _first_names(state) if is_first else _names(state)
+        leaves, structure = jax.tree.flatten(state)
+        restored = [self._restored(tensors, name, leaf) for name, leaf in zip(names, leaves, strict=True)]
         return jax.tree.unflatten(structure, restored), history
 
-    def save(self, state, history) -> None:
+    def save(self, state, history: History) -> None:
         """Replace the file by the present state and history."""
-        if self.path is None:
-            return
-        tensors = {jax.tree_util.keystr(path): np.asarray(v) for path, v in jax.tree_util.tree_leaves_with_path(state)}
+        tensors = dict(zip(_names(state), jax.tree.leaves(state), strict=True))
         record = asdict(history)
         tensors |= {f"steps.{name}": values for name, values in record.pop("steps").items()}
-        metadata = {"format": FORMAT, "settings": self._record, "history": record}
+        metadata = {"format": FORMAT, "settings": self.settings, "history": record}
         storage.write_tensors(self.path, tensors, metadata, overwrite=True)
+
+    @property
+    def _where(self) -> str:
+        return repr(str(self.path))
+
+    def _check(self, saved: dict, is_first: bool) -> None:
+        """Refuse other settings, and those of which a checkpoint of the first format does not say enough."""
+        now = json.loads(json.dumps(self.settings))
+        unknown = [name for name in now if is_first and name not in IN_FIRST_FORMAT]
+        if unknown:
+            raise ValueError(
+                f"checkpoint {self._where} is of an earlier vaelib, which did not record all of {', '.join(unknown)}; "
+                f"where they are as they were then, pass vouch_for={tuple(unknown)}, else start a new checkpoint"
+            )
+        changed = [_difference(name, saved, now) for name in now if name not in saved or saved[name] != now[name]]
+        if changed:
+            raise ValueError(
+                f"checkpoint {self._where} was made with other settings ({'; '.join(changed)}); use those, or another "
+                "checkpoint file, or vouch_for what you know to be the same"
+            )
+
+    def _restored(self, tensors: dict, name: str, leaf):
+        if name not in tensors or tensors[name].shape != leaf.shape or tensors[name].dtype != leaf.dtype:
+            raise ValueError(
+                f"checkpoint {self._where} lacks {name} of {leaf.dtype} and shape {leaf.shape}; start a new one"
+            )
+        return jnp.asarray(tensors[name])
+
+
+def _names(state) -> list[str]:
+    """A name for each leaf: the keys and attributes that lead to it, without what a version of Flax puts between."""
+    paths = jax.tree_util.tree_flatten_with_path(state, is_leaf=lambda node: isinstance(node, nnx.Variable))[0]
+    return [".".join(map(_key_name, path)) for path, _ in paths]
+
+
+def _first_names(state) -> list[str]:
+    """The leaves' names in the first format, which had no state beside weights and optimiser."""
+    parameters, _, optimizer = state
+    return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path((parameters, optimizer))]
+
+
+def _key_name(key) -> str:
+    return str(next(getattr(key, name) for name in ("key", "name", "idx") if hasattr(key, name)))
+
+
+def _difference(name: str, saved: dict, now: dict) -> str:
+    """A changed setting in words, by the first place where the two descriptions part."""
+    then, present = saved.get(name, "not recorded"), now[name]
+    while isinstance(then, list) and isinstance(present, list) and len(then) == len(present):
+        then, present = next(pair for pair in zip(then, present, strict=True) if pair[0] != pair[1])
+    return f"{name}: {_short(then)} then, {_short(present)} now"
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

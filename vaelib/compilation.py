@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, lru_cache, partial, wraps
 from os import PathLike
 from pathlib import Path
 
 import jax
 import platformdirs
+
+PROGRAMS = 64  # compiled functions that are kept; the one not used for longest goes first
 
 
 def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None:
@@ -51,3 +53,13 @@ def jit_sooner(function: Callable, **options) -> Callable:
         return function(*args) if traced else jitted()(*args)
 
     return call
+
+
+@lru_cache(PROGRAMS)
+def program(function: Callable, *static, donate: tuple[int, ...] = ()) -> Callable:
+    """`function` with its first arguments fixed, compiled once for all that ask with equal ones.
+
+    `static` are hashable; `donate` names arguments, counted after them, whose memory the results may take. What is no
+    longer kept is compiled again when it is asked for.
+    """
+    return jit_sooner(partial(function, *static), donate_argnums=donate)

@@ -7,11 +7,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
-from vaelib.compilation import jit_sooner
+from vaelib.blocks import over_images
 from vaelib.objectives import LatentVariableModel, check_log_weights, log_weights
 
 CHUNK = 50  # draws of z decoded at once
@@ -64,34 +63,20 @@ def effective_sample_size(log_w: Float[Array, "sample *batch"]) -> Float[Array, 
 
 
 def _streamed(model, x, key, num_samples, proposal) -> Float[Array, " batch"]:
-    x = model.check_data(x)
-    checks.key(key)
+    x, key = model.check_data(x), checks.key(key)
     checks.positive_int(num_samples, "num_samples")
-    graphdef, state = nnx.split(model)
-    size = min(BLOCK, x.shape[0])
-    padding = -x.shape[0] % size
-    blocks = jnp.pad(x, ((0, padding), (0, 0)), mode="edge").reshape(-1, size, x.shape[1])
-    log_px = _log_mean_weight(graphdef, proposal, state, blocks, key, num_samples)
-    return log_px.reshape(-1)[: x.shape[0]]
+    return over_images(partial(_log_mean_weight, proposal=proposal), model, x, key, num_samples, block=BLOCK)
 
 
-@partial(jit_sooner, static_argnums=(0, 1))
-def _log_mean_weight(graphdef, proposal, state, blocks, key, num_samples) -> Float[Array, "blocks block"]:
+def _log_mean_weight(model, x, key, num_samples, *, proposal: str) -> Float[Array, " batch"]:
     """Return log (1/n) Σ w an image; the number of samples is a traced loop bound, so it costs no recompilation."""
-    model = nnx.merge(graphdef, state)
 
-    def of_block(indexed_block):
-        index, x = indexed_block
-        block_key = jax.random.fold_in(key, index)
+    def add_chunk(i, log_sum):
+        log_w = log_weights(model, x, jax.random.fold_in(key, i), num_samples=CHUNK, proposal=proposal)
+        drawn = i * CHUNK + jnp.arange(CHUNK) < num_samples
+        log_w = jnp.where(drawn[:, None], log_w, -jnp.inf)
+        return jnp.logaddexp(log_sum, jax.nn.logsumexp(log_w, axis=0))
 
-        def add_chunk(i, log_sum):
-            log_w = log_weights(model, x, jax.random.fold_in(block_key, i), num_samples=CHUNK, proposal=proposal)
-            drawn = i * CHUNK + jnp.arange(CHUNK) < num_samples
-            log_w = jnp.where(drawn[:, None], log_w, -jnp.inf)
-            return jnp.logaddexp(log_sum, jax.nn.logsumexp(log_w, axis=0))
-
-        chunks = (num_samples + CHUNK - 1) // CHUNK
-        log_sum = jax.lax.fori_loop(0, chunks, add_chunk, jnp.full(x.shape[0], -jnp.inf))
-        return log_sum - jnp.log(num_samples)
-
-    return jax.lax.map(of_block, (jnp.arange(blocks.shape[0]), blocks))
+    chunks = (num_samples + CHUNK - 1) // CHUNK
+    log_sum = jax.lax.fori_loop(0, chunks, add_chunk, jnp.full(x.shape[0], -jnp.inf))
+    return log_sum - jnp.log(num_samples)

@@ -7,6 +7,25 @@ import numpy as np
 from vaelib.objectives import Terms
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch of training came to.
+
+    Attributes:
+        number: which epoch, from 1.
+        train: "recon", "kl" and "elbo" of the objective in nats per image, means taken while the weights moved.
+        held_out: the same on held-out images at the epoch's end; None without such images.
+        seconds: how long it took, without what was done on held-out images.
+        history: all epochs so far.
+    """
+
+    number: int
+    train: dict[str, float]
+    held_out: dict[str, float] | None
+    seconds: float
+    history: "History"
+
+
 @dataclass
 class History:
     """What happened in training, in nats per image.
@@ -49,6 +68,13 @@ class History:
                 self.held_out[name].append(held_out[name])
         self.images = images
         self.seconds.append(seconds)
+
+    def last_epoch(self) -> Epoch:
+        """The latest epoch; there has to be one."""
+        train, held_out = (
+            {name: values[-1] for name, values in terms.items() if values} for terms in (self.train, self.held_out)
+        )
+        return Epoch(self.epochs, train, held_out or None, self.seconds[-1], self)
 
     def __str__(self) -> str:
         """The latest ELBO, held-out where there is one, and the latest rate."""

@@ -1,18 +1,18 @@
 """What the code z is used for: which of its dimensions carry information about x."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from vaelib import checks
+from vaelib.blocks import over_images
+
+BLOCK = 1000  # images encoded at once
 
 
 def codes(model, images: Float[Array, "image pixel"]) -> Float[Array, "image latent"]:
     """One code an image: the mean of q(z|x) for a model with a posterior, z(x) for an autoencoder."""
-    return _codes(*nnx.split(model), model.check_data(images))
+    return over_images(_code, model, model.check_data(images), jax.random.key(0), block=BLOCK)
 
 
 def latent_activity(model, images: Float[Array, "image pixel"]) -> Float[Array, " latent"]:
@@ -33,7 +33,6 @@ def active_units(model, images: Float[Array, "image pixel"], *, threshold: float
     return latent_activity(model, images) > threshold
 
 
-@partial(jax.jit, static_argnums=0)
-def _codes(graphdef, state, images):
-    encoded = nnx.merge(graphdef, state).encode(images)
+def _code(model, images, _) -> Float[Array, "image latent"]:
+    encoded = model.encode(images)
     return getattr(encoded, "mu", encoded)

@@ -1,15 +1,20 @@
-"""Training: one compiled program an epoch, a history of the terms, resumable to the bit.
+"""Training: a loop over epochs that the reader owns, and `fit`, which runs it to its end.
 
-    permutation -> batches -> (binarise, corrupt) -> objective -> gradient -> optimiser, all inside one `lax.scan`
+    for epoch in epochs(model, images, key, epochs=20):
+        print(epoch.number, epoch.train["elbo"])
 
-The images are an argument of the program and stay on the device; the state is donated, so an epoch runs in place. Keys
+An epoch is one compiled program, all of it inside one `lax.scan`:
+
+    permutation -> batches -> (binarise, corrupt) -> objective -> gradient -> optimiser
+
+The data are an argument of the program and stay on the device; the state is donated, so an epoch runs in place. Keys
 are folded from the epoch and the step, so an epoch depends on nothing but the key and the state before it.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from os import PathLike
 
 import jax
@@ -20,37 +25,79 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 from tqdm.auto import tqdm
 
-from vaelib import checkpoints, checks, parallel
-from vaelib.compilation import jit_sooner
+from vaelib import batches, checks, parallel, placement
+from vaelib.checkpoints import Checkpoint
+from vaelib.compilation import jit_sooner, program
 from vaelib.data import binarize as draw_binary
-from vaelib.history import History
+from vaelib.descriptions import Static, describe_settings
+from vaelib.evaluation import evaluate
+from vaelib.history import Epoch, History
 from vaelib.interruption import interruption
 from vaelib.objectives import Objective, Terms, elbo
 
-EVALUATION_BLOCK = 1000  # images evaluated at once
-
-
-@dataclass(frozen=True)
-class _Program:
-    """All that decides which program is compiled; equal programs share one."""
-
-    graphdef: nnx.GraphDef
-    optimizer: optax.GradientTransformation
-    objective: Objective
-    binarize: bool
-    corrupt: Callable | None
-    beta: float | Callable | None
-    mesh: jax.sharding.Mesh | None
+# A training's key is folded with 0 for evaluation, with this for the held-out images, with 1, 2, ... for the epochs.
+HELD_OUT = 2**32 - 1
 
 
 def fit(
     model: nnx.Module,
-    images: Float[Array, "image pixel"],
+    data: Float[Array, "image pixel"],
+    key: PRNGKeyArray,
+    *,
+    callback: Callable[[int, nnx.Module, History], None] | None = None,
+    progress: bool = True,
+    **options,
+) -> History:
+    """Train `model` in place, by the loop over `epochs`, with a progress bar, and stop politely when interrupted.
+
+    Interrupting (Ctrl-C, Stop in Jupyter) ends training after the running epoch: the model and the history are those of
+    the last complete epoch. A second interruption raises at once.
+
+    In a training over several processes each calls `fit` with the same arguments, and gets the same result; the first
+    writes the checkpoint and shows progress, and an interruption or an error of one stops all.
+
+    Args:
+        model: a `VAE`, `Autoencoder`, `LinearGaussianVAE` or a model of your own; it is updated in place.
+        data: training images, shape (image, pixel), or images with what belongs to them, as in `epochs`.
+        key: random key; the same key, data and options give the same weights.
+        callback: called after each epoch as `callback(epochs_done, model, history)`.
+        progress: show a progress bar with the ELBO and images per second.
+        options: those of `epochs`: epochs, batch_size, learning_rate, held_out, objective, binarize, corrupt, beta,
+            optimizer, checkpoint, resume, vouch_for, devices.
+
+    Returns:
+        The history, one entry an epoch.
+
+    Raises:
+        As `epochs` and its loop.
+    """
+    training = epochs(model, data, key, **options)
+    history, total = training.history, training.total
+    is_shown = progress and parallel.is_first()
+    bar = tqdm(total=total, initial=history.epochs, unit="epoch", disable=not is_shown)
+    with interruption() as interrupted, bar:
+        for epoch in training:
+            bar.set_postfix_str(str(history))
+            bar.update()
+            with parallel.together():
+                if callback is not None:
+                    callback(epoch.number, model, history)
+            if parallel.any_process(interrupted.is_set()):
+                break
+        history.interrupted = history.epochs < total
+        if history.interrupted and parallel.is_first():
+            bar.write(f"Stopped after epoch {history.epochs} of {total}; the model holds that epoch's weights.")
+    return history
+
+
+def epochs(
+    model: nnx.Module,
+    data: Float[Array, "image pixel"],
     key: PRNGKeyArray,
     *,
     epochs: int = 10,
     batch_size: int = 128,
-    learning_rate: float | optax.Schedule = 1e-3,
+    learning_rate: float | optax.Schedule | None = None,
     held_out: Float[Array, "held_out pixel"] | None = None,
     objective: Objective = elbo,
     binarize: bool = False,
@@ -59,204 +106,236 @@ def fit(
     optimizer: optax.GradientTransformation | None = None,
     checkpoint: str | PathLike | None = None,
     resume: bool = False,
+    vouch_for: Collection[str] = (),
     devices: Sequence[jax.Device] | None = None,
-    callback: Callable[[int, nnx.Module, History], None] | None = None,
-    progress: bool = True,
-) -> History:
-    """Train `model` in place by stochastic gradient ascent on the mean objective.
+) -> "Training":
+    """A loop over epochs of stochastic gradient ascent on the mean objective, for the caller to run.
+
+    Each time round, `model` has been trained by one epoch more, in place, and `epoch` says what that came to. The loop
+    is the caller's: `break` stops early, and what its body does to the model is trained on.
 
     An epoch visits the images in a new random order in batches of `batch_size`; a last, smaller batch is left out,
-    of other images each time. Interrupting (Ctrl-C, Stop in Jupyter) ends training after the running epoch: the model
-    and the history are those of the last complete epoch. A second interruption raises at once.
-
-    In a training over several processes each calls `fit` with the same arguments, and gets the same result; the first
-    writes the checkpoint and shows progress, and an interruption or an error of one stops all.
+    of other images each time. While it trains, a model is in training mode (dropout, batch statistics), and in
+    evaluation mode for the held-out images.
 
     Args:
-        model: a `VAE`, `Autoencoder` or `LinearGaussianVAE`; its weights are updated in place at the end of each epoch.
-        images: training images, shape (image, pixel), as the model's `check_data` wants them.
-        key: random key; the same key, data and arguments give the same weights.
+        model: a `VAE`, `Autoencoder`, `LinearGaussianVAE` or a model of your own.
+        data: training images, shape (image, pixel), as the model's `check_data` wants them. Or a tuple whose first part
+            they are, or a mapping that has them under "images", with labels, weights or masks of as many rows: the
+            objective then gets batches of this form.
+        key: random key; the same key, data and options give the same weights.
         epochs: epochs to train in all; a resumed run counts those done before.
         batch_size: images a step.
-        learning_rate: step size of Adam, or a schedule of the step.
-        held_out: images to report the objective on after each epoch, without `corrupt` and `beta`.
-        objective: `objective(model, x, key)` -> `Terms`; options of its own by `functools.partial`.
+        learning_rate: step size of Adam, 1e-3 by default, or a schedule of the step.
+        held_out: data to report the objective on after each epoch, without `corrupt` and `beta`.
+        objective: `objective(model, batch, key)` -> `Terms`; options of its own by `functools.partial`.
         binarize: draw every batch black or white afresh, x ~ Bernoulli(grey image); the held-out images once.
         corrupt: `corrupt(x, key)`, what the encoder sees of x, such as `salt_and_pepper(0.2)`, for denoising.
         beta: weight of the KL, or a schedule of the step (KL warm-up); None leaves it to the objective.
-        optimizer: an optax optimiser to use instead of Adam.
+        optimizer: an optax optimiser to use instead of Adam, with a step size of its own. It is told the loss of the
+            batch, minus its mean ELBO, as `value`.
         checkpoint: file to write after each epoch, atomically. An existing one is refused unless `resume`.
         resume: go on from `checkpoint` where it exists; the result equals that of an uninterrupted run to the bit.
+            Settings that are not those of the file are refused.
+        vouch_for: names of settings that are not to be compared, since you know them to be the same.
         devices: devices to split each batch over, by default as many of JAX's as divide the batch.
-        callback: called after each epoch as `callback(epochs_done, model, history)`.
-        progress: show a progress bar with the ELBO and images per second.
 
     Returns:
-        The history, one entry an epoch.
+        A `Training`, to loop over; it has `history`, `model` and `total`, the number of epochs.
 
     Raises:
         TypeError, ValueError: for bad arguments, before anything is compiled.
         FileExistsError: where `checkpoint` exists and `resume` is False.
         ConnectionAbortedError: where another process of this training stopped with an error.
-        FloatingPointError: where a term stops being finite, with its name and step; the model keeps the weights of the
-            last good epoch.
+        FloatingPointError: in the loop, where a term stops being finite, with its name and step; the model keeps the
+            weights of the last good epoch.
     """
     with parallel.together():
-        epochs, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
-        images, key = model.check_data(images), checks.key(key)
-        if batch_size > len(images):
-            raise ValueError(f"batch_size must be at most the number of images, {len(images)}, got {batch_size}")
+        total, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
+        data, key = batches.checked(model, data, "data"), checks.key(key)
+        if batch_size > batches.rows_of(data):
+            raise ValueError(
+                f"batch_size must be at most the number of images, {batches.rows_of(data)}, got {batch_size}"
+            )
         if held_out is not None:
-            held_out = model.check_data(held_out)
-        if beta is not None and not callable(beta):
-            beta = checks.number(beta, "beta", low=0.0)
-        if optimizer is None:
-            if not callable(learning_rate):
-                learning_rate = checks.number(learning_rate, "learning_rate", low=0.0, open_low=True)
-            optimizer = _adam(learning_rate)
-
-        mesh = parallel.data_mesh(devices, batch_size)
-        graphdef, params, rest = nnx.split(model, nnx.Param, ...)
-        program = _Program(graphdef, optimizer, objective, binarize, corrupt, beta, mesh)
-        state, history = _start(optimizer, params), History()
-        settings = {
-            "model": getattr(model, "config", str(graphdef)),
-            "objective": _name(objective),
-            "optimizer": str(jax.tree.structure(state)),
-            "learning_rate": _name(learning_rate),
-            "batch_size": batch_size,
-            "binarize": binarize,
-            "corrupt": _name(corrupt),
-            "beta": _name(beta),
-            "key": np.asarray(jax.random.key_data(key)).tolist(),
-        }
-        run = checkpoints.Run(checkpoint, settings, images)
-        if run.begin(resume):
-            state, history = run.load(state, History)
-
-    parallel.check_same(
-        settings
-        | {"epochs": epochs, "images": images, "held_out": held_out, "weights or checkpoint": (history.epochs, state)}
-    )
-    state, rest, data, train_key = parallel.replicate((state, rest, jnp.asarray(images), key), mesh)
-    if history.epochs:
-        nnx.update(model, _copy(parallel.local(state[0])))
-    evaluation_key = jax.random.fold_in(key, 0)
-    if held_out is not None:
-        held_out = jnp.asarray(held_out)
-        held_out = draw_binary(held_out, jax.random.fold_in(evaluation_key, 1)) if binarize else held_out
-
-    bar = tqdm(total=epochs, initial=history.epochs, unit="epoch", disable=not (progress and parallel.is_first()))
-    with interruption() as interrupted, bar:
-        # Asked after the last epoch too: then no process leaves before the first has written the checkpoint.
-        while not parallel.any_process(interrupted.is_set()) and history.epochs < epochs:
-            start = time.perf_counter()
-            plan = _plan(len(images), batch_size, mesh, train_key, history.epochs)
-            state, steps, finite = _epoch(program, state, rest, data, plan)
-            steps = jax.device_get(steps)
-            _stop_unless_finite(steps, bool(finite), history.epochs)
-            seconds = time.perf_counter() - start
-            nnx.update(model, _copy(parallel.local(state[0])))
-            measured = None if held_out is None else evaluate(model, held_out, evaluation_key, objective=objective)
-            seconds, measured = parallel.of_first((seconds, measured))
-            with parallel.together():
-                history.add_epoch(steps, measured, len(steps.elbo) * batch_size, seconds)
-                if parallel.is_first():
-                    run.save(state, history)
-                bar.set_postfix_str(str(history))
-                bar.update()
-                if callback is not None:
-                    callback(history.epochs, model, history)
-        history.interrupted = history.epochs < epochs
-        if history.interrupted and parallel.is_first():
-            bar.write(f"Stopped after epoch {history.epochs} of {epochs}; the model holds that epoch's weights.")
-    return history
+            held_out = batches.checked(model, held_out, "held_out")
+        schedules = _schedules(learning_rate, beta, optimizer)
+        settings = {"model": model, "objective": objective, "optimizer": optimizer, **schedules, "corrupt": corrupt}
+        settings |= {"batch_size": batch_size, "binarize": binarize, "key": key, "data": data, "held_out": held_out}
+        mesh = placement.data_mesh(devices, batch_size)
+        if held_out is not None and binarize:
+            binary = draw_binary(batches.images_of(held_out), jax.random.fold_in(key, HELD_OUT))
+            held_out = batches.with_images(held_out, binary)
+        step = _Step(Static(objective), Static(optimizer or optax.scale_by_adam()), Static(corrupt), binarize, mesh)
+        if checkpoint is None and resume:
+            raise ValueError("resume=True needs checkpoint, the file to go on from; got checkpoint=None")
+        record = describe_settings(settings, vouch_for) if checkpoint is not None or parallel.are_several() else {}
+        training = Training(model, data, key, held_out, step, schedules, total, batch_size)
+        if checkpoint is not None:
+            training.keep(Checkpoint(checkpoint, record), resume)
+    parallel.check_same(record | {"epochs": total, "weights or checkpoint": (training.history.epochs, training.state)})
+    return training
 
 
-def evaluate(
-    model: nnx.Module, images: Float[Array, "image pixel"], key: PRNGKeyArray, *, objective: Objective = elbo
-) -> dict[str, float]:
-    """The mean terms of the objective over the images: {"recon": …, "kl": …, "elbo": …}, in nats per image.
+class Training:
+    """A training that does an epoch each time its loop comes round; made by `epochs`.
 
-    Images are treated in blocks, so memory does not grow with their number. Raises as the model's `check_data` does.
+    It stops where the loop does, and another loop over it goes on from there. The model is the state: what the loop's
+    body does to its weights is trained on.
     """
-    x, key = jnp.asarray(model.check_data(images)), checks.key(key)
-    size = min(EVALUATION_BLOCK, len(x))
-    blocks = jnp.pad(x, ((0, -len(x) % size), (0, 0)), mode="edge").reshape(-1, size, x.shape[1])
-    terms = _terms_of_blocks(*nnx.split(model), objective, blocks, key)
-    return {name: float(np.mean(np.ravel(v)[: len(x)], dtype=np.float64)) for name, v in terms._asdict().items()}
+
+    def __init__(self, model: nnx.Module, data, key, held_out, step: "_Step", schedules: dict, total, batch_size):
+        """Set up the optimiser; nothing is trained yet."""
+        self.model, self.total, self.history = model, total, History()
+        self._data, self._key = placement.replicate((data, key), step.mesh)
+        self._held_out, self._evaluation_key = held_out, jax.random.fold_in(key, 0)
+        self._step, self._schedules, self._batch_size = step, schedules, batch_size
+        self._optimizer_state = program(_initial, step.optimizer)(_split(model)[1])
+        self._checkpoint: Checkpoint | None = None
+
+    def __iter__(self) -> Iterator[Epoch]:
+        """Train on, epoch by epoch, up to the last."""
+        while self.history.epochs < self.total:
+            start = time.perf_counter()
+            steps = self._train_one_epoch()
+            seconds = time.perf_counter() - start
+            seconds, measured = parallel.numbers_of_first((seconds, self._evaluate()))
+            with parallel.together():
+                self.history.add_epoch(steps, measured, len(steps.elbo) * self._batch_size, seconds)
+                if self._checkpoint is not None and parallel.is_first():
+                    self._checkpoint.save(self.state, self.history)
+            yield self.history.last_epoch()
+
+    def _train_one_epoch(self) -> Terms:
+        """One pass over the data, which updates model and optimiser; returns the terms by step, of shape (step,)."""
+        mesh, done = self._step.mesh, self.history.epochs
+        graphdef, *variables = _split(self.model)
+        variables = _copy(placement.replicate(variables, mesh))
+        numbers, *plan = _plan(batches.rows_of(self._data), self._batch_size, mesh, self._key, done)
+        plan.append({name: _by_step(value, numbers) for name, value in self._schedules.items() if value is not None})
+        run = program(_epoch, self._step, graphdef, donate=(0,))
+        state, steps, finite = run((*variables, self._optimizer_state), self._data, plan)
+        *variables, self._optimizer_state = state
+        steps = jax.device_get(steps)
+        _stop_unless_finite(steps, bool(finite), done)
+        nnx.update(self.model, *placement.fetch(variables, mesh))
+        return steps
+
+    def _evaluate(self) -> dict[str, float] | None:
+        if self._held_out is None:
+            return None
+        return evaluate(self.model, self._held_out, self._evaluation_key, objective=self._step.objective.value)
+
+    @property
+    def state(self):
+        """All that the next epoch depends on, as arrays of this process: weights, other variables, the optimiser's."""
+        return *_split(self.model)[1:], placement.fetch(self._optimizer_state, self._step.mesh)
+
+    def keep(self, checkpoint: Checkpoint, resume: bool) -> None:
+        """Write the checkpoint after each epoch from now on, and where it exists already, go on from it."""
+        self._checkpoint = checkpoint
+        if checkpoint.begin(resume):
+            (*variables, self._optimizer_state), self.history = checkpoint.load(self.state)
+            nnx.update(self.model, *variables)
 
 
-@partial(jit_sooner, static_argnums=(0, 2))
-def _terms_of_blocks(graphdef, state, objective, blocks, key) -> Terms:
-    model = nnx.merge(graphdef, state)
+@dataclass(frozen=True)
+class _Step:
+    """All that decides which program an epoch is, beside the model's structure; numbers are no part of it."""
 
-    def of_block(indexed):
-        index, x = indexed
-        return objective(model, x, jax.random.fold_in(key, index))
+    objective: Static
+    optimizer: Static
+    corrupt: Static
+    binarize: bool
+    mesh: jax.sharding.Mesh | None
 
-    return jax.lax.map(of_block, (jnp.arange(len(blocks)), blocks))
+    def __call__(self, graphdef, data, state, planned):
+        """One update on one batch; its mean terms are those before the update."""
+        parameters, rest, optimizer_state = state
+        (binary_key, noise_key, sample_key), rows, rates = planned
+        batch = placement.split(batches.take(data, rows), self.mesh)
+        if self.binarize:
+            batch = batches.with_images(batch, draw_binary(batches.images_of(batch), binary_key))
+        options = {"beta": rates["beta"]} if "beta" in rates else {}
+        if self.corrupt.value is not None:
+            options["inputs"] = self.corrupt.value(batches.images_of(batch), noise_key)
+
+        def loss(parameters):
+            model = nnx.merge(graphdef, parameters, rest)
+            terms = jax.tree.map(jnp.mean, self.objective.value(model, batch, sample_key, **options))
+            return -terms.elbo, (terms, nnx.split(model, nnx.Param, ...)[2])
+
+        (value, (terms, rest)), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
+        optimizer = optax.with_extra_args_support(self.optimizer.value)
+        updates, optimizer_state = optimizer.update(gradient, optimizer_state, parameters, value=value)
+        if "learning_rate" in rates:
+            updates = jax.tree.map(lambda update: -rates["learning_rate"].astype(update.dtype) * update, updates)
+        return (optax.apply_updates(parameters, updates), rest, optimizer_state), terms
 
 
-@lru_cache
-def _adam(learning_rate) -> optax.GradientTransformation:
-    """One object for one learning rate, so that equal trainings share a compiled program."""
-    return optax.adam(learning_rate)
+def _epoch(step: _Step, graphdef, state, data, plan):
+    """One pass over the data; returns the state, Terms of shape (step,), and whether all weights are finite."""
+    state, terms = jax.lax.scan(partial(step, graphdef, data), state, plan)
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
+    return placement.whole((state, terms, finite), step.mesh)
 
 
-@partial(jax.jit, static_argnums=0)
-def _start(optimizer, params):
-    """The state to donate: a copy of the weights, since the model keeps its own, and a new optimiser state."""
-    return _copy(params), optimizer.init(params)
+def _initial(optimizer: Static, parameters):
+    return optimizer.value.init(parameters)
+
+
+def _split(model: nnx.Module):
+    """Structure, weights and other variables of the model in training mode; the model itself stays in its mode."""
+    trained = nnx.merge(*nnx.split(model))
+    trained.train()
+    return nnx.split(trained, nnx.Param, ...)
 
 
 @jax.jit
-def _copy(params):
-    """Weights of their own memory, which the next epoch's donation leaves alone."""
-    return jax.tree.map(jnp.copy, params)
+def _copy(variables):
+    """Variables of their own memory: what the model holds is not donated."""
+    return jax.tree.map(jnp.copy, variables)
 
 
 @partial(jit_sooner, static_argnums=(0, 1, 2))
 def _plan(images: int, batch_size: int, mesh, key, epoch):
-    """An epoch's steps: their numbers, keys and batches, the images in a new order.
+    """An epoch's steps: their numbers, keys and rows, the images in a new order.
 
     A program of its own, which all trainings of equal sizes share, since a random order takes long to compile.
     """
-    order_key, step_key = jax.random.split(jax.random.fold_in(key, epoch + 1))  # 0 is the evaluation's
+    order_key, step_key = jax.random.split(jax.random.fold_in(key, epoch + 1))
     count = images // batch_size
     order = jax.random.permutation(order_key, images)[: count * batch_size]
     numbers = epoch * count + jnp.arange(count)
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
-    return parallel.whole((numbers, keys, order.reshape(count, batch_size)), mesh)
+    return placement.whole((numbers, keys, order.reshape(count, batch_size)), mesh)
 
 
-@partial(jit_sooner, static_argnums=0, donate_argnums=1)
-def _epoch(program: _Program, state, rest, images, plan):
-    """One pass over the images; returns the state, Terms of shape (step,), and whether all weights are finite."""
-    state, terms = jax.lax.scan(partial(_step, program, rest, images), state, plan)
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
-    return parallel.whole((state, terms, finite), program.mesh)
+def _schedules(learning_rate, beta, optimizer) -> dict:
+    """The numbers that a step is given, each a float, a schedule, or None for what it is not given."""
+    if optimizer is None:
+        learning_rate = 1e-3 if learning_rate is None else learning_rate
+    elif learning_rate is not None:
+        raise ValueError(
+            f"learning_rate is for Adam, and an optimizer has a step size of its own; got learning_rate="
+            f"{learning_rate!r} and an optimizer: give one of them"
+        )
+    if learning_rate is not None and not callable(learning_rate):
+        learning_rate = checks.number(learning_rate, "learning_rate", low=0.0, open_low=True)
+    if beta is not None and not callable(beta):
+        beta = checks.number(beta, "beta", low=0.0)
+    return {"learning_rate": learning_rate, "beta": beta}
 
 
-def _step(program: _Program, rest, images, state, step):
-    """One update on one batch; its mean terms are those before the update."""
-    params, optimizer_state = state
-    number, (binary_key, noise_key, sample_key), batch = step
-    x = parallel.split(images[batch], program.mesh)
-    if program.binarize:
-        x = draw_binary(x, binary_key)
-    options = {} if program.corrupt is None else {"inputs": program.corrupt(x, noise_key)}
-    if program.beta is not None:
-        options["beta"] = program.beta(number) if callable(program.beta) else program.beta
+def _by_step(value, numbers):
+    """A number, or a schedule's value at each step of an epoch, as float32."""
+    if not callable(value):
+        return np.full(len(numbers), value, np.float32)
+    return program(_scheduled, Static(value))(numbers)
 
-    def loss(params):
-        model = nnx.merge(program.graphdef, params, rest)
-        terms = jax.tree.map(jnp.mean, program.objective(model, x, sample_key, **options))
-        return -terms.elbo, terms
 
-    gradient, terms = jax.grad(loss, has_aux=True)(params)
-    updates, optimizer_state = program.optimizer.update(gradient, optimizer_state, params)
-    return (optax.apply_updates(params, updates), optimizer_state), terms
+def _scheduled(schedule: Static, numbers):
+    return jax.vmap(lambda number: jnp.asarray(schedule.value(number), jnp.float32))(numbers)
 
 
 def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
@@ -273,12 +352,3 @@ def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
         )
     if not weights_finite:
         raise FloatingPointError(f"a weight stopped being finite at the last step of epoch {epoch + 1}. {remedy}")
-
-
-def _name(option) -> str | float | None:
-    """A setting as text that is the same in the next process."""
-    if option is None or isinstance(option, float):
-        return option
-    if isinstance(option, partial):
-        return f"{_name(option.func)}{sorted(option.keywords.items())}"
-    return getattr(option, "__qualname__", type(option).__qualname__)

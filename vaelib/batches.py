@@ -1,0 +1,63 @@
+"""Data as a tree of arrays that share their first axis: images alone, or images with labels, weights or masks.
+
+The images are the array itself, the first part of a tuple or list, or what a mapping has under "images". All else goes
+with them: an epoch takes the same rows of every array.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+IMAGES = "images"
+
+
+def images_of(data):
+    """The images of the data, or of a batch of it."""
+    if isinstance(data, Mapping):
+        return data[IMAGES]
+    return data[0] if isinstance(data, tuple | list) else data
+
+
+def with_images(data, images):
+    """The same data with other images in their place."""
+    if isinstance(data, Mapping):
+        return type(data)({**data, IMAGES: images})
+    if not isinstance(data, tuple | list):
+        return images
+    parts = (images, *data[1:])
+    return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
+
+
+def checked(model, data, name: str):
+    """The data on the device, its images as the model's `check_data` wants them.
+
+    Raises:
+        TypeError, ValueError: for bad images, for a part that is no array, or not of as many rows as there are images.
+    """
+    has_images = IMAGES in data if isinstance(data, Mapping) else not isinstance(data, tuple | list) or len(data) > 0
+    if not has_images:
+        raise ValueError(
+            f'{name} must hold images: an array, a tuple whose first part they are, or a mapping with "{IMAGES}", got '
+            f"{type(data).__name__} of {', '.join(map(repr, data)) or 'nothing'}"
+        )
+    data = with_images(data, model.check_data(images_of(data)))
+    rows = len(images_of(data))
+    for path, part in jax.tree_util.tree_leaves_with_path(data):
+        where = name + jax.tree_util.keystr(path)
+        if not isinstance(part, jax.Array | np.ndarray) or part.dtype == object:
+            raise TypeError(f"{where} must be an array, got {type(part).__name__}; convert it with np.asarray")
+        if part.shape[:1] != (rows,):
+            raise ValueError(f"{where} must have {rows} rows, one an image, got shape {part.shape}")
+    return jax.tree.map(jnp.asarray, data)
+
+
+def rows_of(data) -> int:
+    """How many images there are."""
+    return len(images_of(data))
+
+
+def take(data, rows):
+    """The given rows of every array."""
+    return jax.tree.map(lambda part: part[rows], data)

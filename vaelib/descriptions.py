@@ -1,0 +1,269 @@
+"""What a setting is, in words that are the same in the next process and for an equal setting.
+
+Two closures made by the same code with the same numbers are described alike, so that they share a compiled program, and
+so that a resumed training can tell whether it was given what it had before. A description holds no address in memory
+and no text that another version of JAX, Flax or Optax would write differently.
+"""
+
+import dataclasses
+import dis
+import hashlib
+import sys
+import types
+import zlib
+from collections.abc import Collection, Mapping
+from functools import partial
+
+import jax
+import numpy as np
+from flax import nnx
+
+# Their functions are known by name and by what they were made with; of all other functions the code is looked at, too.
+LIBRARIES = {"vaelib", "jax", "jaxlib", "flax", "optax", "numpy", "scipy"}
+
+
+class UndescribableError(TypeError):
+    """A value whose content can not be seen from outside."""
+
+
+def describe(value) -> object:
+    """The value as a tree of lists, texts and numbers for JSON.
+
+    Described are numbers, text, arrays (by checksum), containers, data classes, functions (by name, by what they close
+    over, and outside the libraries by their code and the globals they use), `functools.partial`, bound methods, and
+    objects by their attributes.
+
+    Raises:
+        UndescribableError: for anything else, named.
+    """
+    return _described(value, ())
+
+
+def describe_model(model: nnx.Module) -> object:
+    """A model by its class, its configuration, and the name, shape and dtype of each of its variables.
+
+    Of a class without a `config` the attributes are looked at. The values of the variables are not part of it.
+    """
+    return _structure(model, ())
+
+
+def describe_settings(settings: Mapping[str, object], vouch_for: Collection[str]) -> dict:
+    """The settings of a training described by name, without those that the caller vouches for.
+
+    Raises:
+        ValueError: where one can not be described, or one is vouched for that is none.
+    """
+    unknown = sorted(set(vouch_for) - set(settings))
+    if unknown:
+        raise ValueError(f"vouch_for must name settings, {', '.join(settings)}, got {', '.join(map(repr, unknown))}")
+    described = {}
+    for name in sorted(set(settings) - set(vouch_for)):
+        try:
+            value = settings[name]
+            described[name] = describe_model(value) if isinstance(value, nnx.Module) else describe(value)
+        except UndescribableError as error:
+            raise ValueError(
+                f"{name} holds something that can not be described, {error}: a resumed training could not tell whether "
+                f"it is the same. Pass vouch_for=({name!r},) to answer for it yourself"
+            ) from error
+    return described
+
+
+class Static:
+    """A value that a compiled program depends on, equal to each value that is described alike.
+
+    What can not be described is equal to itself alone.
+    """
+
+    def __init__(self, value):
+        """Describe the value once."""
+        self.value = value
+        try:
+            self._description = repr(describe(value))
+        except UndescribableError:
+            self._description = id(value)
+
+    def __eq__(self, other) -> bool:
+        """Whether both are described alike."""
+        return isinstance(other, Static) and self._description == other._description
+
+    def __hash__(self) -> int:
+        """The description's hash."""
+        return hash(self._description)
+
+
+def _described(value, inside: tuple[int, ...]):
+    """The description of a value met inside the objects whose ids are given; a circle ends where it closes."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if id(value) in inside:
+        return ["circle", len(inside) - inside.index(id(value))]
+    inside = (*inside, id(value))
+    for kinds, describe_kind in _KINDS:
+        if isinstance(value, kinds):
+            return describe_kind(value, inside)
+    if dataclasses.is_dataclass(value):
+        return [_name(type(value)), _pairs(_fields(value), inside)]
+    if _by_name(value):
+        return _name(value)
+    if callable(getattr(value, "__wrapped__", None)):  # compiled by jax.jit, or wrapped by functools.wraps
+        return ["wrapped", _described(value.__wrapped__, inside)]
+    if hasattr(value, "__dict__"):
+        return [_described(type(value), inside), _pairs(vars(value), inside)]
+    raise UndescribableError(f"{value!r} of {_name(type(value))}")
+
+
+def _array(array, inside):
+    content = np.ascontiguousarray(jax.random.key_data(array) if _is_key(array) else array)
+    return ["array", str(array.dtype), list(array.shape), f"crc32 {zlib.crc32(content.view(np.uint8)):08x}"]
+
+
+def _sequence(values, inside):
+    kind = "list" if isinstance(values, list) else "tuple" if type(values) is tuple else _name(type(values))
+    return [kind, *(_described(value, inside) for value in values)]
+
+
+def _mapping(mapping, inside):
+    return ["mapping", _pairs(mapping, inside)]
+
+
+def _set(values, inside):
+    return ["set", *sorted((_described(value, inside) for value in values), key=repr)]
+
+
+def _partial(made, inside):
+    return ["partial", *(_described(part, inside) for part in (made.func, made.args, made.keywords))]
+
+
+def _method(method, inside):
+    return ["method", _described(method.__self__, inside), method.__func__.__qualname__]
+
+
+def _function(function, inside):
+    """A function by name, with what it closes over and its defaults, and if it is nobody's library, its code."""
+    if _by_name(function) and _in_library(function):
+        return _name(function)
+    cells = [_content(cell) for cell in function.__closure__ or ()]
+    parts = [_described(part, inside) for part in (cells, function.__defaults__, function.__kwdefaults__)]
+    if not _in_library(function):
+        parts.append(_code(function.__code__, function.__globals__, inside))
+    return ["function", _name(function), *parts]
+
+
+def _content(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
+
+
+def _code(code, known: dict, inside):
+    """Bytecode and constants of a function, and the values of the globals it names, those of inner functions too."""
+    constants, inner = [], []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            inner.append(_code(constant, known, inside))
+        else:
+            constants.append(_described(constant, inside))
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    used = {name: known[name] for name in sorted(names) if name in known}
+    return [hashlib.sha256(code.co_code).hexdigest()[:16], constants, inner, _pairs(used, inside)]
+
+
+def _class(cls, inside):
+    """A class by name, and if it is nobody's library with its own functions."""
+    if _in_library(cls) or cls.__module__ in sys.stdlib_module_names:
+        return _name(cls)
+    own = {name: value for name, value in vars(cls).items() if isinstance(value, types.FunctionType)}
+    return ["class", _name(cls), [_described(base, inside) for base in cls.__bases__], _pairs(own, inside)]
+
+
+def _module(model: nnx.Module, inside):
+    return [_structure(model, inside), [_described(value[...], inside) for value in variables_of(model).values()]]
+
+
+def _structure(model: nnx.Module, inside):
+    """A model's class and configuration or, where it has none, its attributes; and its variables' shapes."""
+    variables = [
+        [name, type(variable).__name__, str(variable[...].dtype), list(variable[...].shape)]
+        for name, variable in variables_of(model).items()
+    ]
+    config = getattr(model, "config", None)
+    attributes = _pairs(config, inside) if isinstance(config, Mapping) else list(_attributes(model, inside))
+    return [_described(type(model), inside), attributes, variables]
+
+
+def _attributes(model: nnx.Module, inside):
+    """(dotted name, description) of what a model holds beside its variables.
+
+    Of a library's layers only numbers and words are: initialisers and the like differ between their versions.
+    """
+    nodes = dict(nnx.iter_graph(model))
+    for path, value in sorted(nodes.items(), key=lambda item: _dotted(item[0])):
+        if any(str(part).startswith("_") for part in path) or isinstance(value, nnx.Variable):
+            continue
+        if isinstance(value, nnx.Module):
+            yield [_dotted(path), _described(type(value), inside)]
+        elif isinstance(value, bool | int | float | str) or not _in_library(type(nodes[path[:-1]])):
+            yield [_dotted(path), _described(value, inside)]
+
+
+def variables_of(model: nnx.Module) -> dict[str, nnx.Variable]:
+    """A model's variables by dotted name, in its order; they are the model's own, so setting one sets the model."""
+    found = {_dotted(path): value for path, value in nnx.iter_graph(model) if isinstance(value, nnx.Variable)}
+    return dict(sorted(found.items()))
+
+
+def _dotted(path) -> str:
+    return ".".join(map(str, path))
+
+
+def _pairs(mapping, inside):
+    return [[_described(key, inside), _described(value, inside)] for key, value in mapping.items()]
+
+
+def _fields(value) -> dict:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _is_key(array) -> bool:
+    return jax.numpy.issubdtype(array.dtype, jax.dtypes.prng_key)
+
+
+def _name(value) -> str:
+    """Module and name; of a library the package alone, inside which things move from version to version."""
+    module = _package(value) if _in_library(value) else getattr(value, "__module__", "")
+    return f"{module}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+
+
+def _in_library(value) -> bool:
+    return _package(value) in LIBRARIES
+
+
+def _package(value) -> str:
+    return (getattr(value, "__module__", None) or "").split(".")[0]
+
+
+def _by_name(value) -> bool:
+    """Whether a module of a library has the value under its own name, as with `jax.nn.relu`."""
+    found = sys.modules.get(getattr(value, "__module__", None) or "")
+    for part in (getattr(value, "__qualname__", None) or getattr(value, "__name__", "<none>")).split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
+_KINDS = (
+    ((bytes, complex, type(...)), lambda value, inside: repr(value)),
+    (np.generic, lambda value, inside: _array(np.asarray(value), inside)),
+    ((np.ndarray, jax.Array), _array),
+    (np.dtype, lambda value, inside: str(value)),
+    (types.ModuleType, lambda value, inside: value.__name__),
+    (nnx.Module, _module),
+    (partial, _partial),
+    (Mapping, _mapping),
+    ((tuple, list), _sequence),
+    ((set, frozenset), _set),
+    (type, _class),
+    (types.MethodType, _method),
+    (types.FunctionType, _function),
+)
