@@ -1,7 +1,8 @@
 """The machines that the series has to hold on, one session each: `nox -f tests/noxfile.py -s NAME`.
 
 Each makes an environment, runs the tests and the notebooks there, and records the notebooks' outputs for
-`tests/tools/machines.py`. What follows `--` goes to pytest, for less than all: `-- notebooks/03_elbo.ipynb`.
+`tests/tools/machines.py`. What follows `--` goes to pytest, for less than all: `-- notebooks/03_elbo.ipynb`; `-- core`
+stands for the library's own tests and three notebooks.
 """
 
 from pathlib import Path
@@ -11,7 +12,11 @@ import nox
 ROOT = Path(__file__).parents[1]
 COLAB = "tests/machines/colab-2026-08-19.txt"
 # What the test command needs beside the packages of a reader; none of them is imported by a notebook.
-TEST_TOOLS = ["pytest>=9.0", "nbval>=0.11", "hypothesis>=6.100", "pyyaml>=6.0"]
+TEST_TOOLS = ["pytest>=9.0", "nbval>=0.11", "hypothesis>=6.100"]
+CORE = [
+    *(f"tests/test_{name}.py" for name in ("distributions", "evidence", "models", "objectives", "storage", "training")),
+    *(f"notebooks/{name}.ipynb" for name in ("00_start_here", "03_elbo", "07_training")),
+]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.envdir = str(ROOT / "build" / "nox")
@@ -23,7 +28,8 @@ def run(session: nox.Session, *options: str, before: tuple[str, ...] = (), **env
     """Run the test command, or the part of it that was asked for, and record the notebooks' outputs afresh."""
     recording = ROOT / "build" / "machines" / f"{session.name}.jsonl"
     record = ("-p", "nbval_record", "--record-to", str(recording))
-    session.run(*before, "python", "-m", "pytest", *record, *options, *session.posargs, env=env, external=bool(before))
+    wanted = CORE if session.posargs == ["core"] else session.posargs
+    session.run(*before, "python", "-m", "pytest", *record, *options, *wanted, env=env, external=bool(before))
 
 
 def install(session: nox.Session, *options: str) -> None:
@@ -46,13 +52,12 @@ def minimum(session):
     run(session)
 
 
-@nox.session(python="3.13", venv_backend="uv")
+@nox.session(python="3.13")
 def colab(session):
-    """Colab's packages as they were published, under the wheel; nothing of theirs may be replaced."""
+    """Colab's packages as they were published, none of which the wheel or the test tools may replace."""
     session.chdir(ROOT)
     session.install("--no-deps", "-r", COLAB)
-    session.install("--no-deps", "-e", ".")
-    session.install("--constraint", COLAB, *TEST_TOOLS)
+    session.install("--constraint", COLAB, "-e", ".", *TEST_TOOLS)
     run(session)
 
 

@@ -1,5 +1,6 @@
 """The files around the code say the same: versions, Pythons, commands."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -38,6 +39,33 @@ def test_every_supported_python_is_tested(project):
 @pytest.mark.parametrize("name", ["tests", "newest", "release"])
 def test_workflows_run_what_a_contributor_runs(name):
     assert ".ci/run" in steps(ROOT / ".github" / "workflows" / f"{name}.yml")
+
+
+def sessions():
+    """The names of the machines in the noxfile."""
+    tree = ast.parse((ROOT / "tests" / "noxfile.py").read_text(encoding="utf-8"))
+    pythons = {}
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        for decorator in map(ast.unparse, function.decorator_list):
+            if decorator.startswith("nox.session"):
+                pythons[function.name] = re.findall(r"3\.\d+", decorator)
+    return {f"{name}-{v}" if len(found) > 1 else name for name, found in pythons.items() for v in found or [""]}
+
+
+def test_every_machine_is_run_once_a_week():
+    newest = yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text(encoding="utf-8"))
+    assert set(newest["jobs"]["machines"]["strategy"]["matrix"]["machine"]) == sessions()
+
+
+def test_the_newest_machines_are_the_supported_pythons(project):
+    supported = {c.rsplit(" ", 1)[-1] for c in project["classifiers"] if re.search(r":: 3\.\d+$", c)}
+    assert {name.removeprefix("newest-") for name in sessions() if name.startswith("newest-")} == supported
+
+
+def test_ci_runs_machines_that_exist():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (version,) = re.findall(r"^newest=(.+)$", script, re.MULTILINE)
+    assert f"newest-{version}" in sessions()
 
 
 def test_the_site_is_published_by_the_command_that_builds_it():
