@@ -20,9 +20,9 @@ PACKAGE = ROOT / "vaelib"
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
     {"batches", "checks", "compilation", "descriptions", "files", "interruption", "parallel", "placement"},
-    {"blocks", "data", "distributions", "figures", "widgets"},
+    {"blocks", "data", "distributions", "figures", "storage", "widgets"},
     {"latents", "models"},
-    {"objectives", "storage"},
+    {"objectives", "saving"},
     {"evaluation", "evidence", "history", "linear_gaussian"},
     {"checkpoints"},
     {"training"},

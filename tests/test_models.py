@@ -1,18 +1,20 @@
 """The networks against a forward pass written in NumPy; shapes, configurations, starts, and refusals."""
 
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 from flax import nnx
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes
 
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
-from vaelib.models import ACTIVATIONS, LIKELIHOODS, VAE, Autoencoder, Decoder, Encoder
+from vaelib.models import ACTIVATIONS, LIKELIHOODS, VAE, Autoencoder, Constant, Decoder, Encoder
 from vaelib.objectives import elbo
 
 KEY = jax.random.key(0)
@@ -109,7 +111,6 @@ def test_the_default_is_an_mnist_network():
         "latent": 20,
         "hidden": [500, 500],
         "likelihood": "bernoulli",
-        "sigma": 0.1,
         "activation": "relu",
         "image_shape": [28, 28, 1],
     }
@@ -196,6 +197,27 @@ def test_models_of_equal_configuration_share_one_compiled_program(compilations):
         VAE.create(latent=2.0, hidden=(7, 5))
 
 
+class Deep(VAE):
+    """A reader's own: arguments of its own, and those of the VAE by name."""
+
+    def __init__(self, *, depth: int, options=(), **config):
+        super().__init__(**config)
+        self.depth = nnx.Param(jnp.full(3, depth * len(options)))
+
+
+@pytest.mark.parametrize("options", ["abc", {"a": 1, "b": 2}, [1]])
+def test_create_builds_a_subclass_with_arguments_of_its_own(options):
+    created = Deep.create(depth=3, options=options, seed=2, **SIZES)
+    constructed = Deep(depth=3, options=options, **SIZES, rngs=nnx.Rngs(2))
+    assert type(created) is Deep
+    for name, value in parameters(constructed).items():
+        np.testing.assert_array_equal(parameters(created)[name], value, err_msg=name)
+    with pytest.raises(TypeError, match="width"):
+        Deep.create(depth=3, width=4, **SIZES)
+    with pytest.raises(TypeError, match=r"Deep\.create has no argument rngs"):
+        Deep.create(depth=3, rngs=nnx.Rngs(0), **SIZES)
+
+
 def test_create_works_inside_another_program():
     def state():
         return nnx.state(VAE.create(seed=3, **SIZES))
@@ -215,18 +237,16 @@ def test_seeds_decide_the_weights():
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("sigma", [0.25, "learned"])
 def test_config_rebuilds_the_model(cls, likelihood, sigma):
-    model = nnx.eval_shape(lambda: build(cls, likelihood=likelihood, sigma=sigma, activation="gelu"))
+    model = build(cls, likelihood=likelihood, sigma=sigma, activation="gelu")
     config = json.loads(json.dumps(model.config))
     assert config.pop("class") == cls.__name__
-    again = nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(1)))
+    again = cls(**config, rngs=nnx.Rngs(1))
     assert again.config == model.config
     assert nnx.graphdef(again) == nnx.graphdef(model)
 
 
 def test_config_is_ready_for_json_whatever_numbers_were_given():
-    model = nnx.eval_shape(
-        lambda: build(latent=np.int64(3), hidden=[np.int32(7)], likelihood="gaussian", sigma=np.float32(0.5))
-    )
+    model = build(latent=np.int64(3), hidden=[np.int32(7)], likelihood="gaussian", sigma=np.float32(0.5))
     assert json.loads(json.dumps(model.config)) == model.config
     assert model.config["sigma"] == 0.5
 
@@ -257,6 +277,40 @@ def test_a_learned_sigma_is_trained_and_a_fixed_one_is_not(images):
     assert "decoder.log_var" in parameters(model)
     assert list(parameters(fixed)) == list(parameters(build()))
     assert "log_var" not in gradient(fixed).decoder
+    np.testing.assert_array_equal(gradient(fixed).decoder.sigma[...], 0)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_models_that_differ_in_sigma_share_a_program(cls, images, compilations):
+    sigmas = [0.1, 0.2, 0.05, 1 / 3, 1, 2.5]
+
+    @partial(jax.jit, static_argnums=0)
+    def log_prob(graphdef, params, rest, z):
+        return nnx.merge(graphdef, params, rest).decode(z).log_prob(images)
+
+    z, graphdefs, wanted = np.zeros((16, 3), np.float32), set(), []
+    for number, sigma in enumerate(sigmas):
+        model = cls.create(**SIZES, likelihood="gaussian", sigma=sigma)
+        graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+        graphdefs.add(graphdef)
+        if number == 1:
+            compilations.clear()
+        got = log_prob(graphdef, params, rest, z)
+        wanted = scipy.stats.norm(np.full(36, 0.5), sigma).logpdf(images.astype(np.float64)).sum(-1)
+        np.testing.assert_allclose(got, wanted, rtol=1e-5)
+        assert model.sigma == pytest.approx(sigma, rel=1e-7)
+    assert len(graphdefs) == 1
+    assert compilations == []
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 1e-3, 7, 123.4])
+def test_sigma_is_the_number_that_was_given(sigma):
+    for model in (build(likelihood="gaussian", sigma=sigma), VAE.create(**SIZES, likelihood="gaussian", sigma=sigma)):
+        assert model.sigma == model.config["sigma"] == sigma
+        assert type(model.sigma) is float
+    assert build(likelihood="gaussian", sigma="learned").sigma == "learned"
+    assert build(sigma=sigma).sigma is None
+    assert "sigma" not in build(sigma=sigma).config
 
 
 # --- under JAX's transformations
@@ -264,12 +318,13 @@ def test_a_learned_sigma_is_trained_and_a_fixed_one_is_not(images):
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_decode_is_deterministic(likelihood):
-    model = build(likelihood=likelihood)
+    model = build(likelihood=likelihood, sigma=0.2)
     z = jax.random.normal(KEY, (4, 3))
     for first, second in zip(*(jax.tree.leaves(model.decode(z)) for _ in range(2)), strict=True):
         np.testing.assert_array_equal(first, second)
-    # Nothing in the model counts draws: its state is parameters alone.
-    assert len(jax.tree.leaves(nnx.state(model))) == len(jax.tree.leaves(nnx.state(model, nnx.Param)))
+    # Nothing in the model counts draws: its state is parameters, and the sigma that it was given.
+    kinds = {type(variable) for _, variable in nnx.to_flat_state(nnx.state(model))}
+    assert kinds == ({nnx.Param, Constant} if likelihood == "gaussian" else {nnx.Param})
 
 
 def test_jit_and_vmap_agree_with_the_eager_call(model, images):
@@ -332,6 +387,8 @@ def test_every_parameter_of_the_vae_is_trained(images):
         ({"sigma": 0}, ValueError, r"sigma must be a finite number in \(0, inf\], got 0"),
         ({"sigma": -0.1}, ValueError, r"sigma must be a finite number in \(0, inf\], got -0.1"),
         ({"sigma": float("nan")}, ValueError, "sigma must be a finite number .* got nan"),
+        ({"sigma": 1e-60}, ValueError, "sigma must lie within the range of float32, got 1e-60"),
+        ({"sigma": 1e60}, ValueError, "sigma must lie within the range of float32, got 1e.60"),
         ({"sigma": "free"}, ValueError, "sigma must be a positive number or \"learned\", got 'free'"),
         ({"sigma": None}, TypeError, "sigma must be a number, got None"),
     ],

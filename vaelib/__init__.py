@@ -17,7 +17,7 @@ from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder, Decoder, Encoder
 from vaelib.objectives import Terms, elbo, importance_weighted_bound, log_mean_exp, log_weights, reconstruction
 from vaelib.pretrained import load_pretrained, pretrained_names
-from vaelib.storage import load_model, save_model
+from vaelib.saving import load_model, save_model
 from vaelib.training import epochs, fit
 
 WIDGETS = ("explore", "live_figure")

@@ -24,6 +24,10 @@ LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 ACTIVATIONS: dict[str, Callable] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
 
 
+class Constant(nnx.Variable):
+    """A number of a model that is given and not trained; traced, so that models that differ in it share a program."""
+
+
 class MLP(nnx.Module):
     """Linear layers of the given widths, each followed by the activation."""
 
@@ -65,7 +69,7 @@ class Decoder(nnx.Module):
 
     z has shape (*batch, latent), the parameters have shape (*batch, pixel). The last layer yields logits for both kinds
     of Bernoulli; for the Gaussian their sigmoid is the mean, since pixels lie in [0, 1], and sigma is one number for
-    all pixels, fixed or learned.
+    all pixels, fixed or learned. No gradient reaches a fixed one.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class Decoder(nnx.Module):
         if likelihood == "gaussian" and sigma == "learned":
             self.log_var = nnx.Param(jnp.zeros(()))
         elif likelihood == "gaussian":
-            self.fixed_log_var = 2 * float(np.log(sigma))
+            self.sigma = Constant(jnp.asarray(sigma, jnp.float32))
 
     def __call__(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """The distribution p(x|z) of the image."""
@@ -100,7 +104,8 @@ class Decoder(nnx.Module):
             return Bernoulli(logits)
         if self.likelihood == "continuous-bernoulli":
             return ContinuousBernoulli(logits)
-        log_var = self.log_var[...] if hasattr(self, "log_var") else self.fixed_log_var
+        learned = hasattr(self, "log_var")
+        log_var = self.log_var[...] if learned else 2 * jnp.log(jax.lax.stop_gradient(self.sigma[...]))
         return Gaussian(mu=jax.nn.sigmoid(logits), log_var=jnp.full(logits.shape, log_var, logits.dtype))
 
 
@@ -139,18 +144,30 @@ class ImageModel(nnx.Module):
         latent, hidden, pixels = _checked_sizes(latent, hidden, math.prod(image_shape), activation, rngs)
         sigma = _checked_likelihood(likelihood, sigma)
         self.latent, self.image_shape, self.pixels, self.hidden = latent, image_shape, pixels, hidden
-        self.likelihood, self.sigma, self.activation = likelihood, sigma, activation
+        self.likelihood, self.activation = likelihood, activation
         sizes = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
         mirrored = sizes | {"hidden": hidden[::-1]}
         self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
 
     @property
+    def sigma(self) -> float | str | None:
+        """The standard deviation of a Gaussian p(x|z) as it was given, to float32's digits; None for other families."""
+        if self.likelihood != "gaussian":
+            return None
+        if not hasattr(self.decoder, "sigma"):
+            return "learned"
+        (value,) = jax.tree.leaves(nnx.state(self.decoder, Constant))
+        if checks.is_traced(value) or isinstance(value, jax.ShapeDtypeStruct):
+            return value
+        return float(str(np.float32(value)))  # the shortest decimal: 0.1, and not 0.10000000149
+
+    @property
     def config(self) -> dict:
         """The arguments that rebuild this model, ready for JSON: {"class": "VAE", "latent": 2, ...}."""
-        names = ("latent", "hidden", "likelihood", "sigma", "activation", "image_shape")
+        names = ("latent", "hidden", "likelihood", "activation") + ("sigma",) * (self.likelihood == "gaussian")
         values = {name: getattr(self, name) for name in names}
-        lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
+        lists = {"hidden": list(self.hidden), "image_shape": list(self.image_shape)}
         return {"class": type(self).__name__, **values, **lists}
 
     @classmethod
@@ -158,18 +175,29 @@ class ImageModel(nnx.Module):
         """Build the model inside one compiled program: what `cls(**config, rngs=nnx.Rngs(seed))` builds, sooner.
 
         Layer by layer, the initialisers compile one small program each; together they are one, which models of equal
-        configuration share, and which JAX's compilation cache keeps where it is on. Raises as the constructor does.
+        configuration share, and which JAX's compilation cache keeps where it is on. A subclass with arguments that can
+        not be hashed is built layer by layer. Raises as the constructor does.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise TypeError(f"seed must be an integer, got {seed!r} ({type(seed).__name__})")
-        unknown = sorted(set(config) - set(inspect.signature(cls.__init__).parameters) | {"self", "rngs"} & set(config))
+        parameters = inspect.signature(cls.__init__).parameters
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        known = set(config) if takes_any else set(parameters)
+        unknown = sorted(set(config) - known | {"self", "rngs"} & set(config))
         if unknown:
             name = cls.__name__
             raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
         nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(seed)))  # refuses what the constructor refuses
-        hashable = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-        return nnx.merge(*_initialised(cls, tuple(sorted(hashable.items())), jax.random.key(seed)))
+        traced, static = {}, {k: tuple(v) if k in ("hidden", "image_shape") else v for k, v in config.items()}
+        if cls.__init__ is ImageModel.__init__ and not isinstance(config.get("sigma", ""), str):
+            traced["sigma"] = static.pop("sigma")  # models that differ in sigma share the program, too
+        pairs = tuple(sorted(static.items()))
+        try:
+            hash(pairs)
+        except TypeError:
+            return cls(**config, rngs=nnx.Rngs(seed))
+        return nnx.merge(*_initialised(cls, pairs, traced, jax.random.key(seed)))
 
     def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
@@ -207,9 +235,9 @@ class Autoencoder(ImageModel):
 
 
 @partial(jit_sooner, static_argnums=(0, 1))
-def _initialised(cls, config, key):
-    """A model's structure and its initial weights; `config` as (name, value) pairs."""
-    return nnx.split(cls(**dict(config), rngs=nnx.Rngs(key)))
+def _initialised(cls, config, numbers, key):
+    """A model's structure and its initial weights; `config` as (name, value) pairs, `numbers` by name."""
+    return nnx.split(cls(**dict(config), **numbers, rngs=nnx.Rngs(key)))
 
 
 def _widths(hidden) -> tuple[int, ...]:
@@ -227,11 +255,16 @@ def _checked_sizes(latent, hidden, pixels, activation, rngs) -> tuple[int, tuple
     return checks.positive_int(latent, "latent"), _widths(hidden), checks.positive_int(pixels, "pixels")
 
 
-def _checked_likelihood(likelihood, sigma) -> float | str:
-    """The standard deviation as a plain number, or "learned"."""
+def _checked_likelihood(likelihood, sigma) -> float | Array | str:
+    """The standard deviation as a plain number, traced inside `create`, or "learned"."""
     checks.one_of(likelihood, LIKELIHOODS, "likelihood")
+    if checks.is_traced(sigma):
+        return sigma
     if isinstance(sigma, str):
         if sigma != "learned":
             raise ValueError(f'sigma must be a positive number or "learned", got {sigma!r}')
         return sigma
-    return checks.number(sigma, "sigma", low=0.0, open_low=True)
+    sigma = checks.number(sigma, "sigma", low=0.0, open_low=True)
+    if not float(np.finfo(np.float32).tiny) <= sigma <= float(np.finfo(np.float32).max):
+        raise ValueError(f"sigma must lie within the range of float32, got {sigma}")
+    return sigma

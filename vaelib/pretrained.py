@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 import jax
 import optax
 
-from vaelib import checks, storage
+from vaelib import checks, saving
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import Objective, elbo, importance_weighted_bound, reconstruction
 from vaelib.training import History, fit
@@ -129,4 +129,4 @@ def load_pretrained(name: str) -> VAE | Autoencoder:
     """
     checks.one_of(name, RECIPES, "name")
     with as_file(WEIGHTS / f"{name}.safetensors") as path:
-        return storage.load_model(path)
+        return saving.load_model(path)
