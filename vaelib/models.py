@@ -191,7 +191,7 @@ class ImageModel(nnx.Module):
         nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(seed)))  # refuses what the constructor refuses
         traced, static = {}, {k: tuple(v) if k in ("hidden", "image_shape") else v for k, v in config.items()}
         if cls.__init__ is ImageModel.__init__ and not isinstance(config.get("sigma", ""), str):
-            traced["sigma"] = static.pop("sigma")  # models that differ in sigma share the program, too
+            traced["sigma"] = np.float32(static.pop("sigma"))  # models that differ in sigma share the program, too
         pairs = tuple(sorted(static.items()))
         try:
             hash(pairs)
