@@ -13,7 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
 import pytest
+import traitlets
 from flax import nnx
+from IPython.core.formatters import DisplayFormatter
 from rounded import BFLOAT16, TF32, rounded_products
 
 import vaelib
@@ -27,7 +29,7 @@ from vaelib.explorer.page import _close_enough
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import ACTIVATIONS, VAE, Autoencoder
 from vaelib.widgets import live_figure
-from vaelib.widgets.browser import allow_widgets
+from vaelib.widgets.browser import allow_widgets, finest_step
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
@@ -147,7 +149,7 @@ def test_live_figure_makes_the_control_that_is_asked_for():
         (0.1, 2.0, 1.0, 0.005),
         (0.0, 1.0, 0.5, 0.005),
         (0.0, 400.0, 1.0, 1.0),
-        (0.0, 1.0, 1 / 3, None),
+        (0.0, 1.0, 1 / 3, finest_step()),
     ],
 )
 def test_live_figure_steps_are_round_and_meet_the_start(low, high, start, step):
@@ -159,7 +161,26 @@ def test_live_figure_is_a_picture_too_where_there_are_no_widgets():
     bundle, metadata = live._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]) == live.frame
     assert metadata["image/png"]["alt"]
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == live.model_id
+
+
+def test_a_slider_of_ipywidgets_7_gets_the_step_that_it_wants(monkeypatch):
+    class Slider(ipywidgets.FloatSlider):
+        step = traitlets.CFloat(0.1).tag(sync=True)
+
+    monkeypatch.setattr(ipywidgets, "FloatSlider", Slider)
+    assert curve(mu=(0.0, 1.0, 1 / 3)).sliders["mu"].step == 0.001
+    explorer = explore(VAE.create(seed=0, latent=2, hidden=(16,)))
+    assert [slider.step for slider in explorer.sliders] == [0.001, 0.001]
+
+
+def test_a_box_is_shown_by_its_bundle_where_ipywidgets_7_would_show_it_by_itself(monkeypatch):
+    monkeypatch.setattr(ipywidgets.Widget, "_ipython_display_", lambda self: "no picture", raising=False)
+    monkeypatch.delattr(ipywidgets.Widget, "_repr_mimebundle_", raising=False)
+    explorer = explore(VAE.create(seed=0, latent=20, hidden=(16,)))
+    data, _ = DisplayFormatter().format(explorer)
+    assert base64.b64decode(data["image/png"]) == explorer.still()[0]
+    assert data["text/plain"] == repr(explorer)[:110] + "…"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +256,7 @@ def test_explorer_puts_the_active_dimensions_first_and_folds_the_others(digits):
     controls = explorer.children[1].children[1].children
     assert [slider.description for slider in controls[:2]] == ["z₂", "z₄"]
     assert isinstance(controls[2], ipywidgets.Accordion)
+    assert controls[2].get_title(0) == "2 more dimensions of z, less active"
     assert controls[2].selected_index is None
     assert [slider.description for slider in controls[2].children[0].children] == ["z₁", "z₃"]
 
@@ -299,11 +321,11 @@ def test_explorer_takes_other_models():
 
 def test_explorer_says_what_is_wrong_in_place_of_the_picture():
     broken = VAE.create(seed=0, latent=2, hidden=(16,))
-    broken.decoder.output.bias[...] = jnp.nan
+    broken.decoder.output.bias[...] = jnp.full(784, jnp.nan)
     explorer = explore(broken)
     assert "the decoded picture must be finite, got 784 NaN" in explorer.message
     assert all(button.disabled for button in explorer.buttons)
-    assert "image/png" not in explorer._repr_mimebundle_()
+    assert "image/png" not in explorer._repr_mimebundle_()[0]
     other = VAE.create(seed=0, latent=2, hidden=(16,))
     other.latent = 3
     assert "cannot be explored with codes of 3 numbers" in explore(other).message
@@ -402,7 +424,7 @@ def test_save_page_refuses_what_no_page_can_hold(digits, tmp_path):
         save_page(large, tmp_path / "page.html", *digits)
     with pytest.raises(ValueError, match="no plain network"):
         save_page(LinearGaussianVAE.create(latent=2, pixels=16), tmp_path / "page.html")
-    large.decoder.output.bias[...] = jnp.nan
+    large.decoder.output.bias[...] = jnp.full(784, jnp.nan)
     with pytest.raises(ValueError, match="must be finite"):
         save_page(large, tmp_path / "page.html", *digits)
     assert list(tmp_path.iterdir()) == []

@@ -35,7 +35,7 @@ PIXELS = """async (shown, address) => {
   return String(context.getImageData(0, 0, canvas.width, canvas.height).data);
 }"""
 LINEAR = "linear_model = LinearGaussianVAE.maximum_likelihood(images, 3); linear_model.solve_encoder()"
-BROKEN = "broken = VAE.create(seed=0, latent=2, hidden=(8,)); broken.decoder.output.bias[...] = jnp.nan"
+BROKEN = "broken = VAE.create(seed=0, latent=2, hidden=(8,)); broken.decoder.output.bias[...] = jnp.full(784, jnp.nan)"
 FIGURE = """
 fig, ax = plt.subplots(figsize=(6, 3.6), dpi=100)
 (line,) = ax.plot(np.linspace(-3, 3), np.zeros(50))

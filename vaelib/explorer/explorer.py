@@ -13,7 +13,7 @@ from vaelib import checks
 from vaelib.explorer.compiled_model import traversal
 from vaelib.explorer.encoded_images import EncodedImages, dimension, grey
 from vaelib.explorer.model_widget import ModelWidget, static
-from vaelib.widgets.browser import allow_widgets, with_picture
+from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
 
@@ -31,7 +31,7 @@ class Picture(ModelWidget):
         self.send({"glide": {"to": [float(value) for value in z], "seconds": seconds}})
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(WithStill):
     """Sliders, digit, plane and buttons; made by `explore`."""
 
     def __init__(self, encoded: EncodedImages, *, shown: int, seed: int):
@@ -55,7 +55,9 @@ class Explorer(ipywidgets.VBox):
         rest = [self.sliders[dim] for dim in self.order if dim not in first]
         if rest:
             title = f"{len(rest)} more dimension{'s' * (len(rest) > 1)} of z, less active"
-            yield ipywidgets.Accordion([ipywidgets.VBox(rest)], titles=(title,), selected_index=None if first else 0)
+            folded = ipywidgets.Accordion([ipywidgets.VBox(rest)], selected_index=None if first else 0)
+            folded.set_title(0, title)
+            yield folded
 
     def _buttons(self) -> list[ipywidgets.Button]:
         def button(text, action, tooltip, enabled):
@@ -144,15 +146,12 @@ class Explorer(ipywidgets.VBox):
         """The code that is shown."""
         return f"Explorer(z=[{', '.join(f'{value:.2f}' for value in self.z)}])"
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and for those who read without a kernel a strip of pictures along its first dimensions."""
-        bundle = super()._repr_mimebundle_(**kwargs)
+    def still(self) -> tuple[bytes, str] | None:
+        """A strip of pictures along the first dimensions."""
         if self.message:
-            return bundle
+            return None
         strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11))
-        return with_picture(
-            bundle, _png(strip), "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
-        )
+        return _png(strip), "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
 
 
 def explore(
@@ -196,7 +195,7 @@ def _slider(dim: int, reach: float) -> ipywidgets.FloatSlider:
         min=-reach,
         max=reach,
         value=0.0,
-        step=None,  # a step would round the codes of real digits; the page gives the arrow keys theirs
+        step=finest_step(),  # a step would round the codes of real digits; the page gives the arrow keys theirs
         description=dimension(dim),
         readout_format=".2f",
         layout=ipywidgets.Layout(width="100%"),

@@ -1,8 +1,10 @@
-"""What the reader's front end needs before a widget can appear."""
+"""What the reader's front end needs before a widget can appear, with ipywidgets 7, which Colab has, as with 8."""
 
 import base64
 import importlib
 import sys
+
+import ipywidgets
 
 
 def allow_widgets() -> None:
@@ -11,9 +13,32 @@ def allow_widgets() -> None:
         importlib.import_module("google.colab.output").enable_custom_widget_manager()
 
 
-def with_picture(bundle: dict, png: bytes, alt: str) -> tuple[dict, dict]:
-    """A widget's mime bundle and metadata with a picture beside it, for those who read without a kernel.
+def finest_step() -> float | None:
+    """The step of a slider that stands where it is put: none, or with ipywidgets 7, which wants one, a thousandth."""
+    return None if ipywidgets.FloatSlider.step.allow_none else 0.001
 
-    The picture is text in base64, since a kernel passes raw bytes on as a list of numbers, which no notebook holds.
+
+class WithStill(ipywidgets.VBox):
+    """A box of widgets that is a still picture too, for those who read without a kernel.
+
+    A subclass has `still()`: the PNG and its text for screen readers, or None where there is nothing to show.
     """
-    return bundle | {"image/png": base64.b64encode(png).decode()}, {"image/png": {"alt": alt}}
+
+    _ipython_display_ = None  # ipywidgets 7 has one, which IPython would call in place of _repr_mimebundle_
+
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        """The widget's view and text as ipywidgets 8 has them, and the picture.
+
+        The picture is text in base64, since a kernel passes raw bytes on as a list of numbers, which no notebook holds.
+        """
+        text = repr(self)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        bundle = {
+            "text/plain": text if len(text) <= 110 else text[:110] + "…",
+            "application/vnd.jupyter.widget-view+json": view,
+        }
+        still = self.still()
+        if still is None:
+            return bundle, {}
+        png, alt = still
+        return bundle | {"image/png": base64.b64encode(png).decode()}, {"image/png": {"alt": alt}}

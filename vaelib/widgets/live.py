@@ -16,7 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vaelib.widgets.browser import allow_widgets, with_picture
+from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
 WIDE = {"description_width": "initial"}
 
@@ -25,9 +25,10 @@ class Frame(ipywidgets.Image):
     """An Image widget with a name for screen readers: the front end writes `tooltip` only beside a `description`."""
 
     description = traitlets.Unicode("").tag(sync=True)
+    tooltip = traitlets.Unicode("").tag(sync=True)
 
 
-class LiveFigure(ipywidgets.VBox):
+class LiveFigure(WithStill):
     """Sliders above a figure whose moving artists follow them; made by `live_figure`."""
 
     def __init__(self, fig: Figure, update: Callable, sliders: Mapping[str, ipywidgets.Widget], alt: str):
@@ -92,9 +93,9 @@ class LiveFigure(ipywidgets.VBox):
         """The sliders' names and values."""
         return f"LiveFigure({', '.join(f'{name}={value!r}' for name, value in self.values.items())})"
 
-    def _repr_mimebundle_(self, **kwargs):
-        """The widget, and the present frame for those who read without a kernel."""
-        return with_picture(super()._repr_mimebundle_(**kwargs), self.frame, self._image.tooltip or repr(self))
+    def still(self) -> tuple[bytes, str]:
+        """The present frame."""
+        return self.frame, self._image.tooltip or repr(self)
 
 
 def live_figure(
@@ -173,7 +174,7 @@ def _step(low: float, high: float, start: float) -> float | None:
     """The largest round step (1, 2 or 5 times a power of ten) that cuts the range into 200 parts or more.
 
     The front end moves a slider to the nearest whole number of steps from `low`, so `start` has to be one. Where it is
-    none even of finer steps there is no step: None.
+    none even of finer steps it is the finest there is.
     """
     most = (high - low) / 200
     power = 10.0 ** np.floor(np.log10(most))
@@ -181,7 +182,7 @@ def _step(low: float, high: float, start: float) -> float | None:
         steps = (start - low) / step
         if step <= most * (1 + 1e-9) and abs(steps - round(steps)) < 1e-6:
             return float(step)
-    return None
+    return finest_step()
 
 
 def _artists(returned) -> list[Artist]:

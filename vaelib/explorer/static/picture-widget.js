@@ -4,10 +4,12 @@ const prefix = "IPY_MODEL_";
 
 const KEYS = { ArrowLeft: -0.05, ArrowDown: -0.05, ArrowRight: 0.05, ArrowUp: 0.05, PageDown: -0.5, PageUp: 0.5 };
 
+const HANDLE = ".noUi-handle, .ui-slider-handle"; // of ipywidgets 8, and of 7
+
 // ipywidgets leaves its handles without a name, and without steps a tenth of the range to a key.
 async function finishHandles(slider, tries = 50) {
   const views = await Promise.all(Object.values(slider.views ?? {}));
-  const handles = views.map((view) => view.el.querySelector(".noUi-handle")).filter(Boolean);
+  const handles = views.map((view) => view.el.querySelector(HANDLE)).filter(Boolean);
   if (!handles.length && tries) setTimeout(finishHandles, 100, slider, tries - 1);
   for (const handle of handles) {
     handle.setAttribute("aria-label", slider.get("description"));
