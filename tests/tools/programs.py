@@ -34,7 +34,7 @@ LIMITS = {
     "07_training": 110,
     "08_autoencoders": 110,
     "09_questions": 65,
-    "10_beyond": 200,
+    "10_beyond": 50,
 }
 # JAX reports this event for every program that a process has not met before, whether it is then found in the
 # compilation cache or compiled.
