@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -8,23 +9,31 @@ from pathlib import Path
 def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool) -> None:
     """Write a file so that `path` holds the old content or the new, whatever interrupts it.
 
-    The content goes to a temporary file in the same folder, is forced to the disk, and takes the name in one step.
+    The content goes to a temporary file in the same folder, is forced to the disk, and takes the name in one step. A
+    symbolic link stays, and what it points to is written; an existing file keeps its permissions.
 
     Raises:
         FileExistsError: where `path` exists and overwrite is False.
         FileNotFoundError: where its folder does not exist.
+        ValueError: where it is a folder or a device.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it, or choose another path")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}; create {str(path.parent)!r}")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise ValueError(f"path must be a file or a new name, got {os.fspath(path)!r}, a folder or a device")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{os.fspath(path)!r} exists; pass overwrite=True to replace it, or choose another path")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"path must lie in an existing folder, got {os.fspath(path)!r}; create {str(target.parent)!r}"
+        )
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

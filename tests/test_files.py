@@ -1,0 +1,50 @@
+"""Files are written whole or not at all, through links, and keep their permissions."""
+
+import os
+
+import pytest
+
+from vaelib.files import write_atomically
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_a_link_and_its_target_is_written(tmp_path, is_there):
+    (tmp_path / "elsewhere").mkdir()
+    target, middle, link = tmp_path / "elsewhere" / "target", tmp_path / "middle", tmp_path / "link"
+    middle.symlink_to("elsewhere/target")
+    link.symlink_to(middle)
+    if is_there:
+        target.write_bytes(b"old")
+        with pytest.raises(FileExistsError, match=r"link' exists; pass overwrite=True"):
+            write_atomically(link, b"new", overwrite=False)
+    write_atomically(link, b"new", overwrite=is_there)
+    assert link.is_symlink()
+    assert middle.is_symlink()
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "link", "middle", "target"]
+
+
+def test_a_link_to_a_folder_that_is_not_there_is_refused(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "none" / "target")
+    with pytest.raises(FileNotFoundError, match=r"must lie in an existing folder, got .*link'; create .*none'"):
+        write_atomically(link, b"new", overwrite=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o755])
+def test_a_file_keeps_its_permissions(tmp_path, mode):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    write_atomically(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_what_is_no_file_is_refused_and_left(tmp_path):
+    for path in (tmp_path, os.devnull):
+        with pytest.raises(ValueError, match=r"path must be a file or a new name, got .*, a folder or a device"):
+            write_atomically(path, b"new", overwrite=True)
+    assert not os.path.isfile(os.devnull)
