@@ -32,7 +32,7 @@ LIMITS = {
     "05_reparameterisation": 65,
     "06_decoders": 125,
     "07_training": 110,
-    "08_autoencoders": 110,
+    "08_autoencoders": 80,
     "09_questions": 65,
     "10_beyond": 50,
 }
