@@ -28,7 +28,7 @@ LIMITS = {
     "01_generative_models": 85,
     "02_naive_likelihood": 70,
     "03_elbo": 65,
-    "04_kl": 80,
+    "04_kl": 75,
     "05_reparameterisation": 65,
     "06_decoders": 125,
     "07_training": 110,
