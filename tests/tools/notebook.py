@@ -23,7 +23,7 @@ from vaelib.files import write_atomically
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-KEPT = ("claims", "tags", "tolerance")  # of a cell's metadata
+KEPT = ("claims", "numbers", "tags", "tolerance")  # of a cell's metadata
 LIMIT = 1_000_000  # bytes of a notebook with its outputs
 
 
@@ -45,7 +45,7 @@ def fingerprint(notebook) -> str:
 
 
 def strip(notebook) -> None:
-    """Leave what readers and tests need of the metadata: kernel, fingerprint, claims, tags and tolerances."""
+    """Leave what readers and tests need of the metadata: kernel, fingerprint, and what is in KEPT."""
     executed = notebook.metadata.get("vaelib", {})
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL} | ({"vaelib": executed} if executed else {}))
     for cell in notebook.cells:
