@@ -34,16 +34,57 @@ TRAINING = textwrap.dedent("""
         return model, {
             "elbo": history.train["elbo"] + history.held_out["elbo"],
             "weight": np.asarray(weight).ravel().tolist(),
-            "devices": len(weight.devices()),
             "epochs": history.epochs,
             "interrupted": history.interrupted,
         }
     """)
 ON_ONE_HOST = """
+from functools import partial
+from vaelib import codes, elbo, evaluate, log_evidence
+
+shardings = []
+
+def spy(model, x, key):
+    jax.debug.inspect_array_sharding(x, callback=shardings.append)
+    return elbo(model, x, key)
+
+first, last = jax.devices()[0], jax.devices()[-1]
 model, several = train()
-fit(model, images, jax.random.key(1), epochs=1, batch_size=64, devices=jax.devices()[:1], progress=False)
-used = {batch_size: data_mesh(None, batch_size).devices.size for batch_size in (64, 60, 7)}
-print(json.dumps({"several": several, "one": train(devices=jax.devices()[:1])[1], "used of 8": used}))
+train(objective=spy, held_out=None)
+results = {"several": several, "one": train(devices=[first])[1]}
+results["batch split over"] = len(shardings[0].device_set) if not shardings[0].is_fully_replicated else 1
+fit(model, images, jax.random.key(1), epochs=1, batch_size=64, devices=[first], progress=False)
+results["used of 8"] = {size: data_mesh(None, size).devices.size for size in (64, 60, 7)}
+
+placed = {"numpy": images, "first": jax.device_put(images, first), "last": jax.device_put(images, last)}
+key = jax.random.key(2)
+results["placed"] = {
+    name: {
+        "trained": train(images=x, held_out=x[:50])[1]["elbo"],
+        "evaluated": evaluate(model, x, key),
+        "evidence": np.asarray(log_evidence(model, x[:250], key, num_samples=60)).tolist(),
+        "codes": np.asarray(codes(model, x[:30])).tolist(),
+        "elbo": np.asarray(elbo(model, jax.numpy.asarray(x[:30]), key).recon).tolist(),
+    }
+    for name, x in placed.items()
+}
+split = []
+
+def evaluated(model, x, key):
+    jax.debug.callback(lambda _: split.append(len(x)), x[0, 0])
+    return elbo(model, x, key)
+
+evaluate(model, np.tile(images, (20, 1)), key, objective=evaluated)  # 6,400 images: seven blocks, one of padding
+jax.effects_barrier()
+results["blocks"] = len(split)
+jax.local_devices = lambda: [first]
+jax.local_device_count = lambda: 1
+results["placed"]["one device"] = results["placed"]["numpy"] | {
+    "evaluated": evaluate(model, images, key),
+    "evidence": np.asarray(log_evidence(model, images[:250], key, num_samples=60)).tolist(),
+    "codes": np.asarray(codes(model, images[:30])).tolist(),
+}
+print(json.dumps(results))
 """
 ON_TWO_HOSTS = """
 address, process, checkpoint = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -120,8 +161,21 @@ def assert_same_training(one, other):
 
 
 def test_eight_devices_train_to_the_result_of_one(one_host):
-    assert (one_host["several"]["devices"], one_host["one"]["devices"]) == (8, 1)
+    assert one_host["batch split over"] == 8
     assert_same_training(one_host["several"], one_host["one"])
+
+
+def test_data_may_lie_anywhere_and_evaluation_uses_all_devices(one_host):
+    """Nothing of a training on several devices is left behind that would refuse data of one of them."""
+    wanted = one_host["placed"].pop("one device")
+    assert one_host["blocks"] == 8
+    assert set(one_host["placed"]) == {"numpy", "first", "last"}
+    for found in one_host["placed"].values():
+        for name, values in found.items():
+            if name == "evaluated":
+                assert values == pytest.approx(wanted[name], rel=1e-5)
+            else:
+                np.testing.assert_allclose(values, wanted[name], rtol=1e-3, atol=1e-4)
 
 
 def test_two_processes_train_to_the_result_of_one(one_host, two_hosts):
@@ -146,7 +200,7 @@ def test_one_stopped_process_stops_both_after_the_same_epoch(two_hosts):
 @pytest.mark.parametrize(
     ("case", "first", "second"),
     [
-        ("other images", "different images", "different images"),
+        ("other images", "different data", "different data"),
         ("other key", "different beta", "different beta"),
         ("one has bad images", "another process stopped", "pixels"),
         ("one finds a checkpoint", "another process stopped", "exists; pass resume=True"),

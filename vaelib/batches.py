@@ -46,8 +46,10 @@ def checked(model, data, name: str):
     rows = len(images_of(data))
     for path, part in jax.tree_util.tree_leaves_with_path(data):
         where = name + jax.tree_util.keystr(path)
-        if not isinstance(part, jax.Array | np.ndarray) or part.dtype == object:
+        if not isinstance(part, jax.Array | np.ndarray):
             raise TypeError(f"{where} must be an array, got {type(part).__name__}; convert it with np.asarray")
+        if part.dtype.kind in "OSUMm":
+            raise TypeError(f"{where} must hold numbers, got dtype {part.dtype}")
         if part.shape[:1] != (rows,):
             raise ValueError(f"{where} must have {rows} rows, one an image, got shape {part.shape}")
     return jax.tree.map(jnp.asarray, data)

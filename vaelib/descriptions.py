@@ -36,7 +36,7 @@ def describe(value) -> object:
     Raises:
         UndescribableError: for anything else, named.
     """
-    return _described(value, ())
+    return _described(value, _Inside())
 
 
 def describe_model(model: nnx.Module) -> object:
@@ -44,7 +44,7 @@ def describe_model(model: nnx.Module) -> object:
 
     Of a class without a `config` the attributes are looked at. The values of the variables are not part of it.
     """
-    return _structure(model, ())
+    return _structure(model, _Inside())
 
 
 def describe_settings(settings: Mapping[str, object], vouch_for: Collection[str]) -> dict:
@@ -70,16 +70,16 @@ def describe_settings(settings: Mapping[str, object], vouch_for: Collection[str]
 
 
 class Static:
-    """A value that a compiled program depends on, equal to each value that is described alike.
+    """A value that a compiled program depends on, equal to each value that is described alike and can not change.
 
-    What can not be described is equal to itself alone.
+    A list, say, that a function appends to is equal to itself alone; so is what can not be described.
     """
 
     def __init__(self, value):
         """Describe the value once."""
         self.value = value
         try:
-            self._description = repr(describe(value))
+            self._description = repr(_described(value, _Inside(by_identity=True)))
         except UndescribableError:
             self._description = id(value)
 
@@ -92,13 +92,25 @@ class Static:
         return hash(self._description)
 
 
-def _described(value, inside: tuple[int, ...]):
-    """The description of a value met inside the objects whose ids are given; a circle ends where it closes."""
+@dataclasses.dataclass(frozen=True)
+class _Inside:
+    """Where a value was met: inside the objects of these ids. With `by_identity`, objects that change have theirs."""
+
+    ids: tuple[int, ...] = ()
+    by_identity: bool = False
+
+
+def _described(value, inside: _Inside):
+    """The description of a value; a circle of references ends where it closes."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if id(value) in inside:
-        return ["circle", len(inside) - inside.index(id(value))]
-    inside = (*inside, id(value))
+    if id(value) in inside.ids:
+        return ["circle", len(inside.ids) - inside.ids.index(id(value))]
+    content = _content(value, dataclasses.replace(inside, ids=(*inside.ids, id(value))))
+    return [id(value), content] if inside.by_identity and _can_change(value) else content
+
+
+def _content(value, inside):
     for kinds, describe_kind in _KINDS:
         if isinstance(value, kinds):
             return describe_kind(value, inside)
@@ -111,6 +123,13 @@ def _described(value, inside: tuple[int, ...]):
     if hasattr(value, "__dict__"):
         return [_described(type(value), inside), _pairs(vars(value), inside)]
     raise UndescribableError(f"{value!r} of {_name(type(value))}")
+
+
+def _can_change(value) -> bool:
+    """Whether the value may hold something else later."""
+    if dataclasses.is_dataclass(value):
+        return not type(value).__dataclass_params__.frozen
+    return not (isinstance(value, _FIXED) or _by_name(value) or callable(getattr(value, "__wrapped__", None)))
 
 
 def _array(array, inside):
@@ -132,7 +151,7 @@ def _set(values, inside):
 
 
 def _partial(made, inside):
-    return ["partial", *(_described(part, inside) for part in (made.func, made.args, made.keywords))]
+    return ["partial", *(_described(part, inside) for part in (made.func, made.args)), _pairs(made.keywords, inside)]
 
 
 def _method(method, inside):
@@ -143,14 +162,15 @@ def _function(function, inside):
     """A function by name, with what it closes over and its defaults, and if it is nobody's library, its code."""
     if _by_name(function) and _in_library(function):
         return _name(function)
-    cells = [_content(cell) for cell in function.__closure__ or ()]
-    parts = [_described(part, inside) for part in (cells, function.__defaults__, function.__kwdefaults__)]
+    cells = tuple(_cell(cell) for cell in function.__closure__ or ())
+    defaults = tuple((function.__kwdefaults__ or {}).items())
+    parts = [_described(part, inside) for part in (cells, function.__defaults__, defaults)]
     if not _in_library(function):
         parts.append(_code(function.__code__, function.__globals__, inside))
     return ["function", _name(function), *parts]
 
 
-def _content(cell):
+def _cell(cell):
     try:
         return cell.cell_contents
     except ValueError:  # not assigned yet
@@ -252,6 +272,8 @@ def _by_name(value) -> bool:
     return found is value
 
 
+_FIXED = (tuple, frozenset, bytes, complex, type(...), np.generic, np.dtype, jax.Array, types.ModuleType, partial, type)
+_FIXED += (types.MethodType, types.FunctionType)
 _KINDS = (
     ((bytes, complex, type(...)), lambda value, inside: repr(value)),
     (np.generic, lambda value, inside: _array(np.asarray(value), inside)),

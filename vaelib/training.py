@@ -261,7 +261,8 @@ class _Step:
             options["inputs"] = self.corrupt.value(batches.images_of(batch), noise_key)
 
         def loss(parameters):
-            model = nnx.merge(graphdef, parameters, rest)
+            # The copy makes variables that belong to this trace, so that layers may change them.
+            model = nnx.merge(graphdef, parameters, jax.tree.map(lambda leaf: leaf, rest))
             terms = jax.tree.map(jnp.mean, self.objective.value(model, batch, sample_key, **options))
             return -terms.elbo, (terms, nnx.split(model, nnx.Param, ...)[2])
 
