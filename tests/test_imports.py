@@ -19,7 +19,7 @@ PACKAGE = ROOT / "vaelib"
 
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
-    {"batches", "checks", "compilation", "descriptions", "files", "interruption", "parallel", "placement"},
+    {"batches", "checks", "compilation", "descriptions", "devices", "files", "interruption", "parallel", "placement"},
     {"blocks", "data", "distributions", "figures", "storage", "widgets"},
     {"latents", "models"},
     {"objectives", "saving"},

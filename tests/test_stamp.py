@@ -1,5 +1,7 @@
 """Links to Colab and Binder, and the setup cell, follow one setting; without it there are none that lead nowhere."""
 
+import importlib.metadata
+
 import nbformat
 import pytest
 import stamp
@@ -8,6 +10,7 @@ from click.testing import CliRunner
 ROOT = stamp.ROOT
 NOTEBOOK = ROOT / "notebooks" / "03_elbo.ipynb"
 REPOSITORY = "someone/a-fork.of_vaelib"
+VERSION = importlib.metadata.version("vaelib")
 
 
 @pytest.fixture
@@ -29,7 +32,9 @@ def test_a_repository_changes_every_file_and_back_again(notebook):
     assert title.startswith("# 3.")
     assert f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/notebooks/03_elbo.ipynb" in links
     assert f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/notebooks/03_elbo.ipynb" in links
-    assert f"git+https://github.com/{REPOSITORY}" in notebook.cells[1].source
+    setup = notebook.cells[1].source
+    assert f'"vaelib[notebooks] @ git+https://github.com/{REPOSITORY}"' in setup
+    assert f'"https://github.com/{REPOSITORY}/releases/download/v{VERSION}/vaelib-{VERSION}-py3-none-any.whl"' in setup
     again = nbformat.writes(notebook)
     stamp.stamp_notebook(notebook, NOTEBOOK.name, REPOSITORY)
     assert nbformat.writes(notebook) == again
@@ -57,11 +62,13 @@ def test_the_readme_gets_badges_below_its_title():
     assert stamp.stamped_readme(readme, "") == "# vaelib\n\nWhat this is.\n"
 
 
-def test_the_setup_cell_does_nothing_where_vaelib_is_installed():
+def test_the_setup_cell_installs_nothing_where_vaelib_is_installed():
     for repository in ("", REPOSITORY):
         lines = stamp.setup_cell(repository).splitlines()
         condition = lines.index('if importlib.util.find_spec("vaelib") is None:')
-        assert all(line.startswith("    ") or not line for line in lines[condition + 1 :])
+        after = lines.index("from vaelib import devices")
+        assert all(line.startswith("    ") or not line for line in lines[condition + 1 : after])
+        assert not [line for line in lines[:condition] + lines[after:] if "pip install" in line]
 
 
 @pytest.mark.parametrize("setting", ["vaelib", "https://github.com/a/b", "a/b c"])

@@ -3,7 +3,8 @@
     python tests/tools/stamp.py           after a change of [tool.vaelib] repository
     python tests/tools/stamp.py --check   says what is out of step, and changes nothing
 
-While the setting is empty there are no links, and the setup cell installs a wheel that lies beside the notebook.
+While the setting is empty there are no links, and the setup cell installs a wheel that lies beside the notebook. Else
+it installs the release of the version in pyproject.toml, and where there is no such release the repository as it is.
 """
 
 import re
@@ -18,10 +19,15 @@ from vaelib.files import write_atomically
 ROOT = Path(__file__).parents[2]
 LINKS = re.compile(r"\[(?:!\[)?Open in Colab.*\n\n")
 SETUP = """\
-# Installs vaelib where it is missing, as in Colab; elsewhere does nothing.
+# Installs vaelib where it is missing, as in Colab; elsewhere installs nothing.
 import importlib.util
 
 if importlib.util.find_spec("vaelib") is None:
+{install}
+
+from vaelib import devices
+
+devices.explain()  # prints a line where there is a GPU that JAX cannot use\
 """
 FROM_WHEEL = """\
     import glob
@@ -30,7 +36,11 @@ FROM_WHEEL = """\
     %pip install --quiet "{wheel}[notebooks]"\
 """
 FROM_GITHUB = """\
-    %pip install --quiet "vaelib[notebooks] @ git+https://github.com/{repository}"\
+    wheel = "{host}/{repository}/releases/download/v{version}/vaelib-{version}-py3-none-any.whl"
+    %pip install --quiet "vaelib[notebooks] @ {{wheel}}"
+    importlib.invalidate_caches()
+    if importlib.util.find_spec("vaelib") is None:  # there is no such release
+        %pip install --quiet "vaelib[notebooks] @ git+{host}/{repository}"\
 """
 SERVICES = {
     "Open in Colab": (
@@ -44,18 +54,24 @@ SERVICES = {
 }
 
 
+def _settings() -> dict:
+    """What pyproject.toml holds."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def configured_repository() -> str:
     """The setting, "owner/name" on GitHub, or "" where there is none yet."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    repository = settings["tool"]["vaelib"]["repository"]
+    repository = _settings()["tool"]["vaelib"]["repository"]
     if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ValueError(f'repository in pyproject.toml must be "owner/name" on GitHub, or empty, got {repository!r}')
     return repository
 
 
-def setup_cell(repository: str) -> str:
+def setup_cell(repository: str, *, host: str = "https://github.com") -> str:
     """The source of the cell that installs vaelib where it is missing."""
-    return SETUP + (FROM_GITHUB.format(repository=repository) if repository else FROM_WHEEL)
+    version = _settings()["project"]["version"]
+    install = FROM_GITHUB.format(host=host, repository=repository, version=version) if repository else FROM_WHEEL
+    return SETUP.format(install=install)
 
 
 def with_links(text: str, path: str, repository: str, *, pictures: bool) -> str:
