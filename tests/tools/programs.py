@@ -33,7 +33,7 @@ LIMITS = {
     "06_decoders": 125,
     "07_training": 110,
     "08_autoencoders": 80,
-    "09_questions": 65,
+    "09_questions": 45,
     "10_beyond": 50,
 }
 # JAX reports this event for every program that a process has not met before, whether it is then found in the
