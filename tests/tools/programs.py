@@ -31,7 +31,7 @@ LIMITS = {
     "04_kl": 75,
     "05_reparameterisation": 65,
     "06_decoders": 125,
-    "07_training": 110,
+    "07_training": 65,
     "08_autoencoders": 80,
     "09_questions": 45,
     "10_beyond": 50,
