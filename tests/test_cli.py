@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 import vaelib
-from vaelib import pretrained
-from vaelib.__main__ import DIVERGED, INTERRUPTED, _Curve, main
+from vaelib import recipes
+from vaelib.__main__ import DIVERGED, INTERRUPTED, main
+from vaelib.results import Curve
 
 SMALL = ["--hidden", "16", "--layers", "1", "--limit", "256", "--epochs", "1", "--batch-size", "64"]
 
@@ -60,6 +61,29 @@ def test_train_resumes(trained, tmp_path):
     result = run("train", *SMALL, "--latent", 2, "--output", folder, "--resume", "--epochs", 3)
     assert result.exit_code == 0, result.output
     assert len(json.loads((folder / "history.json").read_text())["train"]["elbo"]) == 3
+
+
+def test_resume_leaves_a_foreign_folder_alone(tmp_path):
+    history = tmp_path / "history.json"
+    history.write_text("[1, 2]")
+    result = run("train", *SMALL, "--latent", 2, "--output", tmp_path, "--resume")
+    assert result.exit_code == 1
+    assert "no checkpoint.safetensors to go on from" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["history.json"]
+    assert history.read_text() == "[1, 2]"
+
+
+@pytest.mark.parametrize("changed", [["--add-noise", 0.9], ["--sigma", 0.2], ["--learning-rate", 0.5]])
+def test_resume_refuses_other_settings_and_writes_nothing(tmp_path, changed):
+    options = {"--add-noise": 0.1, "--sigma": 0.1, "--likelihood": "gaussian", "--learning-rate": 1e-3}
+    arguments = ["train", *SMALL, "--no-PRR", "--latent", 2, "--output", tmp_path]
+    assert run(*arguments, *(x for pair in options.items() for x in pair)).exit_code == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    options |= {changed[0]: changed[1], "--epochs": 2}
+    result = run(*arguments, *(x for pair in options.items() for x in pair), "--resume")
+    assert result.exit_code == 1
+    assert "made with other settings" in result.output
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
 def test_options_of_the_cited_implementation_are_understood(tmp_path):
@@ -146,8 +170,8 @@ def test_evaluate_prints_a_table_or_json(trained):
 
 
 def test_pretrain_makes_a_loadable_model_and_records_what_it_measured(tmp_path, monkeypatch):
-    quick = pretrained.Recipe(vaelib.VAE.create, {"latent": 2}, binarize=True, epochs=1, batch_size=64, hidden=(16,))
-    monkeypatch.setitem(pretrained.RECIPES, "bernoulli-z2", quick)
+    quick = recipes.Recipe(vaelib.VAE.create, {"latent": 2}, binarize=True, epochs=1, batch_size=64, hidden=(16,))
+    monkeypatch.setitem(recipes.RECIPES, "bernoulli-z2", quick)
     arguments = ["pretrain", "bernoulli-z2", "--source", "bundled", "--limit", 256, "--samples", 20]
     result = run(*arguments, "--output", tmp_path)
     assert result.exit_code == 0, result.output
@@ -161,10 +185,10 @@ def test_pretrain_makes_a_loadable_model_and_records_what_it_measured(tmp_path, 
 
 
 def test_pretrain_goes_on_from_an_interruption_and_keeps_its_curve(tmp_path, monkeypatch):
-    quick = pretrained.Recipe(
+    quick = recipes.Recipe(
         vaelib.VAE.create, {"latent": 2}, binarize=True, epochs=4, batch_size=64, hidden=(16,), curve_every=2
     )
-    monkeypatch.setitem(pretrained.RECIPES, "bernoulli-z2", quick)
+    monkeypatch.setitem(recipes.RECIPES, "bernoulli-z2", quick)
     arguments = ["pretrain", "bernoulli-z2", "--source", "bundled", "--limit", 256, "--samples", 20]
 
     def add_and_interrupt(curve, epochs, model, history):
@@ -172,8 +196,8 @@ def test_pretrain_goes_on_from_an_interruption_and_keeps_its_curve(tmp_path, mon
         if epochs == 3:
             signal.raise_signal(signal.SIGINT)
 
-    add = _Curve.add
-    monkeypatch.setattr(_Curve, "add", add_and_interrupt)
+    add = Curve.add
+    monkeypatch.setattr(Curve, "add", add_and_interrupt)
     assert run(*arguments, "--output", tmp_path).exit_code == INTERRUPTED
     first = json.loads((tmp_path / "results.json").read_text())["bernoulli-z2"]["curve"]
     assert [point["epoch"] for point in first] == [2]

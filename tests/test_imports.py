@@ -24,9 +24,9 @@ LAYERS = [
     {"latents", "models"},
     {"objectives", "saving"},
     {"evaluation", "evidence", "history", "linear_gaussian"},
-    {"checkpoints"},
+    {"checkpoints", "pretrained", "results"},
     {"training"},
-    {"pretrained"},
+    {"recipes"},
     {"exercises", "explorer"},
     {"__init__"},
     {"__main__"},
@@ -178,19 +178,44 @@ def test_what_is_imported_is_declared():
                 assert DISTRIBUTIONS.get(module, module) in declared, f"{path.name} imports {module}"
 
 
+def run(program):
+    """A program in a process of its own, where nothing is imported yet."""
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, cwd=ROOT)
+
+
 def test_importing_vaelib_stays_light():
-    program = """
+    run("""
         import sys
         import vaelib
 
-        heavy = {"anywidget", "ipywidgets", "matplotlib", "tensorflow", "tensorflow_datasets", "torch"}
+        heavy = {"anywidget", "flax", "ipywidgets", "jax", "matplotlib", "tensorflow", "tensorflow_datasets", "torch"}
         assert not heavy & set(sys.modules), heavy & set(sys.modules)
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, cwd=ROOT)
+    """)
+
+
+def test_training_needs_no_pictures_and_shipped_weights_need_no_training():
+    run("""
+        import sys
+        import vaelib
+
+        vaelib.load_pretrained("autoencoder-z2")
+        assert not {"vaelib.training", "vaelib.recipes", "vaelib.evidence"} & set(sys.modules)
+        vaelib.fit
+        assert not {"anywidget", "ipywidgets", "matplotlib"} & set(sys.modules)
+    """)
+
+
+def test_rooms_are_attributes_without_an_import_of_their_own():
+    run("""
+        import vaelib
+
+        assert vaelib.figures.show_digits and vaelib.explorer.explore is vaelib.explore
+    """)
 
 
 def test_every_public_name_is_there():
     assert len(set(vaelib.__all__)) == len(vaelib.__all__)
+    assert set(dir(vaelib)) == set(vaelib.__all__)
     for name in vaelib.__all__:
         assert getattr(vaelib, name) is not None
     with pytest.raises(AttributeError, match="module 'vaelib' has no attribute 'train'"):

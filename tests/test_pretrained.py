@@ -10,7 +10,8 @@ import pytest
 
 import vaelib
 from vaelib import pretrained
-from vaelib.pretrained import RECIPES, RESULTS, load_pretrained, pretrained_names
+from vaelib.pretrained import RESULTS, load_pretrained, pretrained_names
+from vaelib.recipes import RECIPES, Recipe
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,7 @@ def results():
 
 
 def test_every_recipe_ships_its_weights_and_results(results):
+    assert pretrained_names() == list(RECIPES)
     assert set(pretrained_names()) == set(results)
     files = {path.name for path in pretrained.WEIGHTS.iterdir()}
     assert files == {f"{name}.safetensors" for name in RECIPES} | {"results.json", "README.md"}
@@ -59,3 +61,32 @@ def test_half_precision_cost_less_than_a_twentieth_of_a_nat(name, results):
 def test_unknown_names_are_refused_with_the_list():
     with pytest.raises(ValueError, match=r"'bernoulli-z2', .* got 'bernoulli-z3'"):
         load_pretrained("bernoulli-z3")
+
+
+def test_a_recipe_raises_the_weight_of_the_kl_from_0_to_1(images):
+    recipe = Recipe(
+        vaelib.VAE.create, {"latent": 2, "pixels": 36}, warm_up=0.5, epochs=4, batch_size=8, hidden=(4,), seed=1
+    )
+    _, history = recipe.train(images, progress=False)
+    steps = history.steps
+    # Two steps an epoch, eight in all: beta rises over the first four.
+    beta = (steps["recon"] - steps["elbo"]) / steps["kl"]
+    np.testing.assert_allclose(beta, [0, 0.25, 0.5, 0.75, 1, 1, 1, 1], atol=1e-3)
+
+
+def test_a_recipe_goes_on_from_the_weights_it_names(monkeypatch, images):
+    start = vaelib.VAE.create(seed=9, latent=2, hidden=(4,), pixels=36)
+    monkeypatch.setattr("vaelib.recipes.load_pretrained", {"bernoulli-z2": start}.get)
+    wanted = np.asarray(start.encoder.mu.kernel[...])
+    recipe = Recipe(
+        vaelib.VAE.create,
+        {"latent": 2, "pixels": 36},
+        start_from="bernoulli-z2",
+        epochs=1,
+        batch_size=16,
+        hidden=(4,),
+        peak_learning_rate=1e-9,
+    )
+    model, history = recipe.train(images, progress=False)
+    np.testing.assert_allclose(model.encoder.mu.kernel[...], wanted, atol=1e-8)
+    assert history.epochs == 1

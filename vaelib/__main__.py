@@ -16,7 +16,6 @@ import click
 SOURCES = ("bundled", "tfds")
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 DIVERGED, INTERRUPTED = 3, 130
-CURVE_IMAGES, CURVE_SAMPLES = 1000, 500  # test images and draws of a point on a pretraining's curve
 
 
 class _Group(click.Group):
@@ -104,12 +103,19 @@ def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, l
     import jax
 
     from vaelib import VAE, fit, load_mnist, parallel, salt_and_pepper, save_model
+    from vaelib.files import write_json
 
     if manifold and options["latent"] != 2:
         raise click.UsageError(f"--manifold draws a plane and needs --latent 2, got --latent {options['latent']}")
-    model_file = output / "model.safetensors"
-    if output.exists() and any(output.iterdir()) and not resume:
-        raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
+    checkpoint = output / "checkpoint.safetensors"
+    if output.exists() and any(output.iterdir()):
+        if not resume:
+            raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
+        if not checkpoint.exists():
+            raise click.ClickException(
+                f"{output} holds files but no {checkpoint.name} to go on from, and they are not to be overwritten; "
+                "pass another --output"
+            )
     if any(options[name] is not None for name in ("coordinator", "processes", "process")):
         parallel.join(options["coordinator"], options["processes"], options["process"])
     images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
@@ -133,14 +139,14 @@ def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, l
         binarize=options["binarize"],
         corrupt=salt_and_pepper(options["add_noise"]) if options["add_noise"] else None,
         beta=None if options["beta"] == 1 else options["beta"],
-        checkpoint=output / "checkpoint.safetensors",
+        checkpoint=checkpoint,
         resume=resume,
     )
     if parallel.is_first():
-        save_model(model, model_file, overwrite=True)
+        save_model(model, output / "model.safetensors", overwrite=True)
         record = asdict(history)
         record.pop("steps")
-        _write_json(output / "history.json", {"command": _command(), "source": source, **record})
+        write_json(output / "history.json", {"command": _command(), "source": source, **record})
         _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
         _report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
         click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
@@ -158,10 +164,11 @@ def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, l
 def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
     """Measure MODEL, a file of `train` or a shipped name such as bernoulli-z2, on the test images."""
     from vaelib import load_mnist, load_model, load_pretrained, pretrained_names
+    from vaelib.results import measure
 
     network = load_pretrained(model) if model in pretrained_names() else load_model(model)
     images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
-    results = _measure(network, images, binarize=binarize, seed=seed, samples=samples)
+    results = measure(network, images, binarize=binarize, seed=seed, samples=samples)
     if as_json:
         click.echo(json.dumps({"model": model, "source": source, **results}))
     else:
@@ -179,85 +186,23 @@ def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
 @click.pass_context
 def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
     """Train the shipped models NAME... (all by default) again, and measure what was written."""
-    import jax
-
-    from vaelib import checks, load_mnist, load_model, pretrained, save_model
+    from vaelib import checks, load_mnist
+    from vaelib.recipes import RECIPES, make_weights
 
     for name in names:
-        checks.one_of(name, pretrained.RECIPES, "NAME")
+        checks.one_of(name, RECIPES, "NAME")
     images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
     test_images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
     output.mkdir(parents=True, exist_ok=True)
-    for name in names or pretrained.pretrained_names():
-        recipe, path = pretrained.RECIPES[name], output / f"{name}.safetensors"
-        if path.exists() and not overwrite:
-            raise click.ClickException(f"{path} exists; pass --overwrite to replace it")
-        click.echo(f"{name}: {recipe.epochs} epochs on {len(images):,} images")
-        curve = _Curve(output / "results.json", name, test_images[:CURVE_IMAGES], recipe)
-        checkpoint = output / f"{name}.checkpoint"
-        model, history = recipe.train(images, checkpoint=checkpoint, resume=True, callback=curve.add)
-        if history.interrupted:
+    for name in names or RECIPES:
+        if (output / f"{name}.safetensors").exists() and not overwrite:
+            raise click.ClickException(f"{output / name}.safetensors exists; pass --overwrite to replace it")
+        click.echo(f"{name}: {RECIPES[name].epochs} epochs on {len(images):,} images")
+        command = f"python -m vaelib pretrain {name} --source {source}"
+        results = make_weights(name, images, test_images, output, samples=samples, overwrite=overwrite, command=command)
+        if results is None:
             ctx.exit(INTERRUPTED)
-        save_model(model, path, dtype="float16", overwrite=overwrite)
-        full = _measure(model, test_images, binarize=recipe.binarize)
-        results = _measure(
-            load_model(path),
-            test_images,
-            binarize=recipe.binarize,
-            samples=samples,
-            evidence_images=recipe.evidence_images,
-        )
-        results |= {"curve": curve.points} if recipe.curve_every else {}
-        results |= {
-            "elbo_float32": full["elbo"],
-            "training_seconds": round(sum(history.seconds), 1),
-            "training_images": len(images),
-            "epochs": recipe.epochs,
-            "command": f"python -m vaelib pretrain {name} --source {source}",
-            "machine": f"{jax.device_count()} {jax.devices()[0].device_kind} device, JAX {jax.__version__}",
-        }
-        _record_results(output / "results.json", name, results)
         _report_terms(results, f"{len(test_images):,} test images")
-
-
-class _Curve:
-    """log p(x) against training time, a point every `curve_every` epochs, kept on disk for a run that is resumed."""
-
-    def __init__(self, path: Path, name: str, images, recipe):
-        self.path, self.name, self.images, self.recipe = path, name, images, recipe
-        self.points = _read_results(path).get(name, {}).get("curve", [])
-
-    def add(self, epochs: int, model, history) -> None:
-        """Measure after the epochs in question, in a fraction of an epoch's time."""
-        if not self.recipe.curve_every or epochs % self.recipe.curve_every:
-            return
-        measured = _measure(model, self.images, binarize=self.recipe.binarize, samples=CURVE_SAMPLES)
-        point = {"epoch": epochs, "minutes": round(sum(history.seconds) / 60, 2), "log_px": measured["log_px"]}
-        self.points = [earlier for earlier in self.points if earlier["epoch"] < epochs] + [point]
-        _record_results(self.path, self.name, {"curve": self.points})
-
-
-def _measure(
-    model, images, *, binarize: bool, samples: int = 0, evidence_images: int | None = None, seed: int = 0
-) -> dict:
-    """ELBO terms, active units, and log p(x) by `samples` draws (0: none) for the first `evidence_images`."""
-    import jax
-    import numpy as np
-
-    import vaelib
-
-    draw_key, elbo_key, evidence_key = jax.random.split(jax.random.key(seed), 3)
-    x = vaelib.binarize(images, draw_key) if binarize else images
-    has_posterior = isinstance(model, vaelib.VAE)
-    objective = vaelib.elbo if has_posterior else vaelib.reconstruction
-    results = vaelib.evaluate(model, x, elbo_key, objective=objective)
-    results |= {"test_images": len(x), "binarized": binarize, "active_units": int(vaelib.active_units(model, x).sum())}
-    if has_posterior and samples:
-        log_px = vaelib.log_evidence(model, x[:evidence_images], evidence_key, num_samples=samples)
-        log_px = np.asarray(log_px, np.float64)
-        results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(log_px) ** 0.5)}
-        results |= {"samples": samples, "evidence_images": len(log_px)}
-    return results
 
 
 def _draw(model, images, labels, noise: float, output: Path, reconstructions: bool, manifold: bool | None) -> None:
@@ -294,21 +239,6 @@ def _report_terms(results: dict, what: str) -> None:
             click.echo(f"  {title:<18} {results[name]:>9.2f}{spread}")
     if "active_units" in results:
         click.echo(f"  {'active units':<18} {results['active_units']:>6}")
-
-
-def _read_results(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _record_results(path: Path, name: str, results: dict) -> None:
-    _write_json(path, _read_results(path) | {name: results})
-
-
-def _write_json(path: Path, content: dict) -> None:
-    """Replace a JSON file atomically."""
-    from vaelib.files import write_atomically
-
-    write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), overwrite=True)
 
 
 def _number(text: str, option: str) -> float:

@@ -1,132 +1,39 @@
-"""The weights that ship with vaelib, and the recipes that made them.
+"""The weights that ship with vaelib."""
 
-`python -m vaelib pretrain` trains them again on the full MNIST, writes them in half precision and measures the files.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
 from importlib.resources import as_file, files
 
-import jax
-import optax
-
-from vaelib import checks, saving
-from vaelib.models import VAE, Autoencoder
-from vaelib.objectives import Objective, elbo, importance_weighted_bound, reconstruction
-from vaelib.training import History, fit
+from vaelib import checks
+from vaelib.models import ImageModel
+from vaelib.saving import load_model
 
 WEIGHTS = files("vaelib") / "weights"
 RESULTS = WEIGHTS / "results.json"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one of the shipped models is made: what is built, and how it is trained on the 60,000 training images.
-
-    `binarize` says whether the images are drawn black or white afresh in each batch, for training and for evaluation;
-    `warm_up` is the share of the training over which the KL's weight rises from 0 to 1; `start_from` names the shipped
-    model whose weights training starts from; `evidence_images` is the number of test images whose log p(x) is
-    estimated, the slow part of the evaluation; `curve_every` is the number of epochs between two points of the curve of
-    log p(x) against wall time, 0 for no curve.
-    """
-
-    build: Callable
-    config: dict
-    binarize: bool = False
-    objective: Objective = elbo
-    epochs: int = 60
-    batch_size: int = 128
-    peak_learning_rate: float = 2e-3
-    seed: int = 0
-    warm_up: float = 0.0
-    start_from: str | None = None
-    evidence_images: int = 1000
-    curve_every: int = 0
-    hidden: tuple[int, ...] = field(default=(200, 200))
-
-    def train(self, images, *, held_out=None, **options) -> tuple[object, History]:
-        """Train a new model, or on from `start_from`, with Adam and a step size that falls to 0 along a cosine.
-
-        `options` go to `fit`.
-        """
-        if self.start_from is None:
-            model = self.build(seed=self.seed, hidden=self.hidden, **self.config)
-        else:
-            model = load_pretrained(self.start_from)
-        steps = self.epochs * (len(images) // self.batch_size)
-        history = fit(
-            model,
-            images,
-            jax.random.key(self.seed),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=optax.cosine_decay_schedule(self.peak_learning_rate, steps),
-            objective=self.objective,
-            binarize=self.binarize,
-            beta=optax.linear_schedule(0.0, 1.0, round(self.warm_up * steps)) if self.warm_up else None,
-            held_out=held_out,
-            **options,
-        )
-        return model, history
-
-
-TANH_50 = {"latent": 50, "activation": "tanh"}  # the one-layer network of Burda et al. (2016)
-RECIPES = {
-    "bernoulli-z2": Recipe(VAE.create, {"latent": 2}, binarize=True),
-    "bernoulli-z5": Recipe(VAE.create, {"latent": 5}, binarize=True),
-    "bernoulli-z10": Recipe(VAE.create, {"latent": 10}, binarize=True),
-    "bernoulli-z20": Recipe(VAE.create, {"latent": 20}, binarize=True, evidence_images=10_000),
-    "bernoulli-z50": Recipe(
-        VAE.create,
-        TANH_50,
-        binarize=True,
-        epochs=600,
-        warm_up=0.1,
-        peak_learning_rate=3e-3,
-        evidence_images=10_000,
-        curve_every=25,
-    ),
-    "iwae5-z50": Recipe(
-        VAE.create,
-        TANH_50,
-        binarize=True,
-        objective=partial(importance_weighted_bound, num_samples=5),
-        epochs=600,
-        peak_learning_rate=2e-3,
-        start_from="bernoulli-z50",
-        evidence_images=10_000,
-        curve_every=25,
-    ),
-    "iwae50-z50": Recipe(
-        VAE.create,
-        TANH_50,
-        binarize=True,
-        objective=partial(importance_weighted_bound, num_samples=50, gradient_samples=5),
-        epochs=40,
-        peak_learning_rate=1e-3,
-        start_from="iwae5-z50",
-        evidence_images=10_000,
-        curve_every=4,
-    ),
-    "gaussian-z2": Recipe(VAE.create, {"latent": 2, "likelihood": "gaussian", "sigma": "learned"}),
-    "gaussian-z20": Recipe(VAE.create, {"latent": 20, "likelihood": "gaussian", "sigma": "learned"}),
-    "autoencoder-z2": Recipe(Autoencoder.create, {"latent": 2}, objective=reconstruction),
-    "autoencoder-z20": Recipe(Autoencoder.create, {"latent": 20}, objective=reconstruction),
-}
+NAMES = (
+    "bernoulli-z2",
+    "bernoulli-z5",
+    "bernoulli-z10",
+    "bernoulli-z20",
+    "bernoulli-z50",
+    "iwae5-z50",
+    "iwae50-z50",
+    "gaussian-z2",
+    "gaussian-z20",
+    "autoencoder-z2",
+    "autoencoder-z20",
+)
 
 
 def pretrained_names() -> list[str]:
-    """The names that `load_pretrained` knows."""
-    return list(RECIPES)
+    """The names that `load_pretrained` knows; how each was made stands in `vaelib.recipes`."""
+    return list(NAMES)
 
 
-def load_pretrained(name: str) -> VAE | Autoencoder:
+def load_pretrained(name: str) -> ImageModel:
     """A shipped model by name, trained on the 60,000 training images of MNIST; see `pretrained_names()`.
 
     Raises:
         ValueError: for a name not in the list, or a damaged file.
     """
-    checks.one_of(name, RECIPES, "name")
+    checks.one_of(name, NAMES, "name")
     with as_file(WEIGHTS / f"{name}.safetensors") as path:
-        return saving.load_model(path)
+        return load_model(path)

@@ -11,7 +11,8 @@ import matplotlib.pyplot as plt
 
 from vaelib import figures
 from vaelib.files import write_atomically
-from vaelib.pretrained import RECIPES, RESULTS, WEIGHTS
+from vaelib.pretrained import RESULTS, WEIGHTS
+from vaelib.recipes import RECIPES
 
 CURVE = Path(__file__).parents[2] / "figures" / "nll_by_wall_time.png"
 # Test NLL in nats, one stochastic layer: Burda et al. (2016), Table 1, and a later run in PyTorch by X. Ding.
