@@ -30,7 +30,7 @@ LIMITS = {
     "03_elbo": 65,
     "04_kl": 75,
     "05_reparameterisation": 65,
-    "06_decoders": 125,
+    "06_decoders": 90,
     "07_training": 65,
     "08_autoencoders": 80,
     "09_questions": 45,
