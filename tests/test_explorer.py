@@ -340,6 +340,8 @@ def test_explorer_says_what_is_wrong_in_place_of_the_picture():
         ({"images": np.full((3, 784), np.nan)}, ValueError, "images must be finite"),
         ({"images": np.zeros((3, 784), np.uint8)}, TypeError, "images must be floating point"),
         ({"images": np.zeros((3, 784)), "labels": [1, 2]}, ValueError, r"labels must have shape \(3,\)"),
+        ({"images": np.zeros((3, 784)), "labels": ["a", "b", "c"]}, ValueError, "labels must be integers from 0"),
+        ({"images": np.zeros((3, 784)), "labels": [0, 1, -1]}, ValueError, "labels must be integers from 0"),
         ({"labels": [1, 2]}, ValueError, "labels came without images"),
         ({"shown": 0}, ValueError, "shown must be"),
     ],
@@ -353,8 +355,16 @@ def test_explorer_refuses_another_z(vae):
     explorer = explore(vae)
     with pytest.raises(ValueError, match="z must be 2 finite numbers"):
         explorer.move([1.0])
-    with pytest.raises(ValueError, match=r"index must be in 0\.\."):
-        explorer.encode(10**6)
+    for z in (["1", "2"], [1.0, None], [1.0, np.nan], [[1.0, 2.0]], [1.0, [2.0]], [1e300, 0.0], "12"):
+        with pytest.raises(ValueError, match="z must be 2 finite numbers"):
+            explorer.move(z)
+    for seconds in (-1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="seconds must be a finite number"):
+            explorer.move([1.0, 2.0], seconds=seconds)
+    for index in (10**6, -1, "3", 1.5, True):
+        with pytest.raises(ValueError, match=r"index must be an integer in 0\.\."):
+            explorer.encode(index)
+    np.testing.assert_array_equal(explorer.z, [0.0, 0.0])
 
 
 def test_traversal_is_the_decoder_along_one_axis(vae):
@@ -483,8 +493,95 @@ def test_sketch_answers_and_keeps_the_drawing(vae, digits):
     assert list(sent[3][0]["layers"]) == ["decode", "encode"]
 
 
+WRONG = [[0.0], [0.0, 1.0, 2.0], [0.0, None], [0.0, float("nan")], ["0", "1"], [[0.0, 1.0]], "ab", None, {}, 1e400]
+
+
+def test_a_page_that_asks_wrongly_gets_an_answer_that_says_so(vae, digits):
+    sketch, answers = draw_digit(vae, *digits), []
+    sketch.send = lambda content, buffers=None: answers.append(content)
+    for ask, wanted in (("decode", "the code z must be 2"), ("encode", "the image x must be 784")):
+        for sent in WRONG:
+            sketch._handle_custom_msg({"ask": ask, "id": "1", "input": sent}, [])
+            answer = answers.pop()
+            assert (set(answer), answer["id"]) == ({"id", "error"}, "1"), sent
+            assert answer["error"].startswith(f"ValueError: {wanted} finite numbers, got "), sent
+            assert len(answer["error"]) < 200
+
+
+def test_a_page_that_asks_for_nothing_known_is_told_or_not_heard(vae, digits):
+    sketch, answers = draw_digit(vae, *digits), []
+    sketch.send = lambda content, buffers=None: answers.append(content)
+    sketch._handle_custom_msg({"ask": "encode", "id": "1", "input": [2.0] * 784}, [])
+    sketch._handle_custom_msg({"ask": ["decode"], "id": "2"}, [])
+    sketch._handle_custom_msg({"id": "3"}, [])
+    assert [answer["id"] for answer in answers] == ["1", "2", "3"]
+    assert "the image x must hold pixels in [0, 1], got values from 2 to 2" in answers[0]["error"]
+    assert all("ask must be one of 'layers', 'decode', 'encode'" in answer["error"] for answer in answers[1:])
+    for unheard in ({"ask": "layers"}, {"ask": "layers", "id": 4}, {"ask": "layers", "id": None}, [], "layers", None):
+        sketch._handle_custom_msg(unheard, [])
+    assert len(answers) == 3
+
+
+def test_a_drawing_that_is_none_is_said_and_not_kept(vae, digits):
+    sketch = draw_digit(vae, *digits)
+    for sent in (memoryview(b"\1" * 783), "drawn", 10**12, None, [1.0]):
+        sketch.message = ""
+        sketch.set_state({"drawn": memoryview(bytes(range(28)) * 28)})
+        assert sketch.message == ""
+        assert sketch.image.max() == np.float32(27 / 255)
+        sketch.set_state({"drawn": sent})
+        assert sketch.message.startswith("The page sent no drawing of 784 bytes"), sent
+        np.testing.assert_array_equal(sketch.image, np.zeros((1, 784)))
+
+
+SHAPES = pytest.mark.parametrize("shape", [(4, 6, 1), (5, 3, 3)], ids=["grey", "colour"])
+
+
+@SHAPES
+def test_widgets_and_page_honour_the_shape_of_the_models_images(shape, tmp_path):
+    model = VAE.create(seed=0, latent=2, hidden=(8,), image_shape=shape)
+    height, width, channels = shape
+    images = np.random.default_rng(0).random((3, model.pixels), dtype=np.float32)
+    explorer = explore(model, images)
+    assert explorer.picture.image_shape == list(shape)
+    explorer.encode(2)
+    np.testing.assert_array_equal(np.frombuffer(explorer.picture.original, np.uint8), np.round(255 * images[2]))
+    strip = pixels(base64.b64decode(explorer._repr_mimebundle_()[0]["image/png"]))
+    down, across = max(2, -(-12 // height)), max(2, -(-12 // width))
+    assert strip.shape[:2] == (2 * height * down, 11 * width * across)
+    z = np.array(explorer.z)
+    z[explorer.order[0]] = 3.0
+    picture = np.asarray(model.decode(jnp.asarray(z)).mean).reshape(height, width, channels)
+    np.testing.assert_allclose(
+        strip.reshape(*strip.shape[:2], -1)[: height * down : down, -width * across :: across], 255 * picture, atol=0.51
+    )
+    page = save_page(model, tmp_path / "page.html", images)
+    assert f'"image_shape":[{height},{width},{channels}]' in page.read_text("utf-8")
+    with pytest.raises(ValueError, match=re.escape(f"got {shape} and 2")):
+        draw_digit(model, images)
+
+
+def test_the_bundled_digits_are_for_grey_squares_alone():
+    wide = explore(VAE.create(seed=0, latent=2, hidden=(8,), image_shape=(14, 56)))
+    assert [button.disabled for button in wide.buttons] == [False, True, True, False]
+
+
+def test_a_readers_own_model_is_a_grey_square_or_a_row():
+    square, row = (CompiledModel(LinearGaussianVAE.create(latent=2, pixels=n)).image_shape for n in (16, 50))
+    assert (square, row) == ((4, 4, 1), (1, 50, 1))
+    assert explore(LinearGaussianVAE.create(latent=2, pixels=50))._repr_mimebundle_()[0]["image/png"]
+
+
+def test_channels_that_are_no_colours_are_refused():
+    model = VAE.create(seed=0, latent=2, hidden=(8,), image_shape=(4, 4, 2))
+    with pytest.raises(ValueError, match=r"1 channel \(grey\) or 3"):
+        explore(model)
+    assert traversal(model, [0.0, 0.0], [0], [-1.0, 1.0]).shape == (1, 2, 32)
+
+
 def test_sketch_refuses_models_of_another_size():
-    with pytest.raises(ValueError, match="784 pixels and at least 2 latent dimensions, got 16 and 2"):
+    words = "images of shape (28, 28, 1) and at least 2 latent dimensions, got (4, 4, 1) and 2"
+    with pytest.raises(ValueError, match=re.escape(words)):
         draw_digit(LinearGaussianVAE.create(latent=2, pixels=16))
 
 

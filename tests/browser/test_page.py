@@ -1,5 +1,7 @@
 """The page without a kernel, opened from disk and served, against the decoder it was made from."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -152,3 +154,47 @@ def test_page_of_every_kind_of_decoder(page, tmp_path, images, latent, likelihoo
         page.get_by_role("button", name="Draw from the prior").click()
         arrive(page)
         assert np.abs(assert_shows(page, model)).max() > 0
+
+
+DIGIT, WIDE, COLOUR, TALL = (28, 28, 1), (4, 6, 1), (5, 3, 3), (30, 1, 1)
+
+
+def painted(page, index=0):
+    """The bytes of a canvas (height, width, 3), its height and width on screen, and its unrounded pixels."""
+    script = """c => {
+      const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+      const box = c.getBoundingClientRect();
+      return [c.height, c.width, Array.from(data), [box.height, box.width], Array.from(c.pixels)];
+    }"""
+    height, width, data, size, pixels = page.locator("canvas").nth(index).evaluate(script)
+    return np.array(data).reshape(height, width, 4)[..., :3], size, np.array(pixels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "labelled"),
+    [(DIGIT, 1, True), (DIGIT, 3, False), (WIDE, 0, False), (WIDE, 3, True), (COLOUR, 3, False), (TALL, 0, False)],
+)
+def test_page_with_and_without_images_of_every_shape(page, tmp_path, shape, count, labelled):
+    model = VAE.create(seed=1, latent=2, hidden=(8,), image_shape=shape)
+    images = np.random.default_rng(0).random((count, model.pixels), dtype=np.float32) if count else None
+    page.goto(save_page(model, tmp_path / "a.html", images, np.arange(count) if labelled else None).as_uri())
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    buttons = [page.get_by_role("button", name=name) for name in ("Encode a real digit", "Interpolate to another")]
+    assert [button.is_disabled() for button in buttons] == [count == 0] * 2
+    assert page.locator(".plane .numeral").count() == count * labelled
+    if count:
+        buttons[0].click()
+        arrive(page)
+        caption = page.locator(".caption").inner_text()
+        assert (", digit" in caption) == labelled
+        real = np.round(255 * images[int(re.search(r"mage (\d+)", caption)[1])]).reshape(shape)
+        data, _, _ = painted(page, 1)
+        np.testing.assert_array_equal(data, np.broadcast_to(real, data.shape))
+    page.get_by_role("button", name="Draw from the prior").click()
+    arrive(page)
+    assert np.abs(assert_shows(page, model)).max() > 0
+    data, (high, broad), pixels = painted(page)
+    np.testing.assert_allclose(data, np.broadcast_to(255 * pixels.reshape(shape), data.shape), atol=0.51)
+    height, width, _ = shape
+    assert (high - 2) / (broad - 2) == pytest.approx(height / width if height < 30 else 168 / 12, rel=0.01)
+    assert max(high, broad) - 2 == pytest.approx(168, abs=0.5)

@@ -142,6 +142,7 @@ def contrast(*colors):
 
 
 def kernel_z(page, lab):
+    lab.execute(page, "")  # the front end holds a move back until the kernel has done the one before
     return np.array(lab.execute(page, "print(*explorer.z)").split(), float)
 
 

@@ -1,5 +1,6 @@
 """A model as the widgets see it: two compiled functions on NumPy arrays."""
 
+import reprlib
 from functools import partial
 
 import jax
@@ -22,6 +23,7 @@ class CompiledModel:
 
         Raises:
             TypeError: for an object without `latent`, `pixels`, `encode` and `decode`.
+            ValueError: where its `image_shape` is not one of `pixels` numbers.
         """
         missing = [name for name in ("latent", "pixels", "encode", "decode") if not hasattr(model, name)]
         if missing:
@@ -37,6 +39,7 @@ class CompiledModel:
             return model if graphdef is None else nnx.merge(graphdef, state)
 
         self.module, self.latent, self.pixels = rebuilt(state), int(model.latent), int(model.pixels)
+        self.image_shape = checks.image_shape(getattr(model, "image_shape", None), self.pixels)
         decode = jax.jit(_exactly(lambda state, z: rebuilt(state).decode(z).mean))
         encode = jax.jit(_exactly(lambda state, x: _mean_and_std(rebuilt(state).encode(x))))
         self._decode = lambda z: decode(state, z)
@@ -63,6 +66,22 @@ class CompiledModel:
         if mu.shape != (len(x), self.latent):
             raise ValueError(f"the encoder must yield shape {(len(x), self.latent)}, got {mu.shape}")
         return checks.finite(mu, "the mean of q(z|x)"), checks.finite(std, "the spread of q(z|x)")
+
+
+def finite_vector(values, size: int, name: str) -> Float[np.ndarray, " size"]:
+    """`size` finite numbers as float32, from a caller or from the page; raises ValueError for anything else."""
+    wrong = ValueError(f"{name} must be {size} finite numbers, got {reprlib.repr(values)}")
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        raise wrong from None
+    if given.shape != (size,) or given.dtype.kind not in "fiu":
+        raise wrong
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        vector = given.astype(np.float32)
+    if not np.isfinite(vector).all():
+        raise wrong
+    return vector
 
 
 def _exactly(function):

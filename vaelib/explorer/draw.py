@@ -1,12 +1,22 @@
 """Draw a digit by hand, and see what the encoder makes of it."""
 
+import math
+
 import numpy as np
 import traitlets
 from jaxtyping import Float, Int
 
-from vaelib.explorer.encoded_images import EncodedImages
+from vaelib.explorer.encoded_images import DIGITS, EncodedImages
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.widgets.browser import allow_widgets
+
+
+def _drawing(sent, sketch: "Sketch") -> bytes:
+    """What the page sent, a byte a pixel; what is none is no drawing, and the widget says so."""
+    if isinstance(sent, memoryview | bytes) and len(bytes(sent)) in (0, math.prod(DIGITS)):
+        return bytes(sent)
+    sketch.message = f"The page sent no drawing of {math.prod(DIGITS)} bytes. Run this cell again."
+    return b""
 
 
 class Sketch(ModelWidget):
@@ -14,12 +24,12 @@ class Sketch(ModelWidget):
 
     _esm = static("engine.js", "parts.js", "sketch.js", "sketch-widget.js")
     needs = ("decode", "encode")
-    drawn = traitlets.Bytes().tag(sync=True, from_json=lambda value, _: bytes(value))  # it arrives as a memoryview
+    drawn = traitlets.Bytes().tag(sync=True, from_json=_drawing)
 
     @property
     def image(self) -> Float[np.ndarray, "1 pixel"]:
         """The drawing as the encoder sees it: pixels in [0, 1], a batch of one; black before the first stroke."""
-        pixels = np.frombuffer(self.drawn or bytes(self.side**2), np.uint8)
+        pixels = np.frombuffer(self.drawn or bytes(math.prod(DIGITS)), np.uint8)
         return (pixels / np.float32(255)).astype(np.float32)[None]
 
     def __repr__(self) -> str:
@@ -37,7 +47,7 @@ def draw_digit(
     the mean and one standard deviation of q(z|x). The draws are decoded from z ~ q(z|x).
 
     Args:
-        model: as for `explore`, made for 28 × 28 pixels and with at least 2 latent dimensions.
+        model: as for `explore`, made for grey images of 28 × 28 pixels and with at least 2 latent dimensions.
         images: real images in [0, 1] whose codes are shown, by default the bundled test digits.
         labels: the digit in each image.
 
@@ -45,14 +55,14 @@ def draw_digit(
         A widget; its `image` is the drawing (1, 784), for your own code.
 
     Raises:
-        TypeError, ValueError: as `explore`, and for a model of another size.
+        TypeError, ValueError: as `explore`, and for a model of other images.
     """
     encoded = EncodedImages(model, images, labels)
-    model = encoded.model
-    if model.pixels != 784 or model.latent < 2:
+    shape, latent = encoded.model.image_shape, encoded.model.latent
+    if shape != DIGITS or latent < 2:
         raise ValueError(
-            f"draw_digit needs a model of 784 pixels and at least 2 latent dimensions, got {model.pixels} and "
-            f"{model.latent}; try vaelib.load_pretrained('bernoulli-z2')"
+            f"draw_digit needs a model of images of shape {DIGITS} and at least 2 latent dimensions, got {shape} and "
+            f"{latent}; try vaelib.load_pretrained('bernoulli-z2')"
         )
     allow_widgets()
     return Sketch(encoded, plane=encoded.plane(tuple(sorted(encoded.order[:2]))))

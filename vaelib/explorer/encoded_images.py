@@ -9,6 +9,7 @@ from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.figures import CLASS_COLORS
 
 MOST = 2000  # codes on the plane and images to encode; more are only slower to send
+DIGITS = (28, 28, 1)  # the shape of the bundled images
 REACH = 3.0  # the least a slider reaches to both sides: three standard deviations of the prior
 
 
@@ -24,10 +25,12 @@ class EncodedImages:
         """Encode the images, by default the bundled test digits where the model is made for them.
 
         Raises:
-            TypeError, ValueError: for an object that is no model, or images and labels that do not fit it.
+            TypeError, ValueError: for an object that is no model or none of pictures, or images and labels that do not
+                fit it.
         """
         self.model = CompiledModel(model)
-        self.images, self.labels = _checked(images, labels, self.model.pixels)
+        checks.drawable(self.model.image_shape)
+        self.images, self.labels = _checked(images, labels, self.model)
         self.codes, self.problem = self._encode()
         self.reach = np.maximum(REACH, np.ceil(np.abs(self.codes).max(axis=0)))
         self.activity = np.var(self.codes, axis=0)
@@ -73,20 +76,31 @@ def dimension(index: int) -> str:
     return "z" + "".join(chr(ord("₀") + int(figure)) for figure in str(index + 1))
 
 
-def grey(x: Float[np.ndarray, "*shape"]) -> np.ndarray:
+def as_bytes(x: Float[np.ndarray, "*shape"]) -> np.ndarray:
     """Pixels in [0, 1] as bytes; means of a Gaussian outside the interval are clipped."""
     return np.round(255 * np.clip(x, 0.0, 1.0)).astype(np.uint8)
 
 
-def _checked(images, labels, pixels: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _checked(images, labels, model: CompiledModel) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images and labels that fit the model, MOST at the most; no images where none came and it is not for digits."""
     if images is None and labels is not None:
         raise ValueError("labels came without images; pass both, as in explore(model, images, labels)")
-    if images is None and pixels == 784:
+    if images is None and model.image_shape == DIGITS:
         images, labels = load_mnist("test", limit=MOST)
     elif images is None:
-        images = np.zeros((0, pixels), np.float32)
+        images = np.zeros((0, model.pixels), np.float32)
     else:
-        images = checks.unit_interval(checks.batch_of(images, pixels, "images", "pixel"), "images")
-    if labels is not None and np.shape(labels) != (len(images),):
-        raise ValueError(f"labels must have shape ({len(images)},), one for each image, got {np.shape(labels)}")
-    return np.asarray(images)[:MOST], None if labels is None else np.asarray(labels)[:MOST]
+        images = checks.unit_interval(checks.batch_of(images, model.pixels, "images", "pixel"), "images")
+    if labels is not None:
+        labels = _checked_labels(np.asarray(labels), len(images))[:MOST]
+    return np.asarray(images)[:MOST], labels
+
+
+def _checked_labels(labels: np.ndarray, count: int) -> np.ndarray:
+    if labels.shape != (count,):
+        raise ValueError(f"labels must have shape ({count},), one for each image, got {labels.shape}")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() > 255:
+        raise ValueError(
+            f"labels must be integers from 0 to 255, each a colour, got dtype {labels.dtype}; number the classes"
+        )
+    return labels

@@ -10,11 +10,12 @@ import traitlets
 from jaxtyping import Float, Int
 
 from vaelib import checks
-from vaelib.explorer.compiled_model import traversal
-from vaelib.explorer.encoded_images import EncodedImages, dimension, grey
+from vaelib.explorer.compiled_model import finite_vector, traversal
+from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
+LEAST = 12  # screen pixels, the least height and width of a picture in the strip that is shown without a kernel
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
 
 
@@ -28,6 +29,7 @@ class Picture(ModelWidget):
 
     def glide(self, z: Float[np.ndarray, " latent"], seconds: float) -> None:
         """Let the picture move to z along a straight line; the sliders are for the caller to set."""
+        seconds = checks.number(seconds, "seconds", low=0.0)
         self.send({"glide": {"to": [float(value) for value in z], "seconds": seconds}})
 
 
@@ -97,11 +99,9 @@ class Explorer(WithStill):
     def move(self, z: Sequence[float], *, caption: str = "", seconds: float = 0.3) -> None:
         """Set all sliders; on the screen the digit gets there along a straight line.
 
-        Raises ValueError for another number of values than the model has latent dimensions.
+        Raises TypeError or ValueError for anything but a finite number for each latent dimension, and a duration.
         """
-        z = np.asarray(z, np.float32)
-        if z.shape != (len(self.sliders),) or not np.isfinite(z).all():
-            raise ValueError(f"z must be {len(self.sliders)} finite numbers, got {z}")
+        z = finite_vector(z, len(self.sliders), "z")
         self.picture.glide(z, seconds)
         self.picture.caption = caption
         for slider, value in zip(self.sliders, z, strict=True):
@@ -137,9 +137,9 @@ class Explorer(WithStill):
             raise ValueError("there are no real images to encode; pass explore(model, images)")
         if index is None:
             index = int(self._rng.integers(count))
-        if not 0 <= index < count:
-            raise ValueError(f"index must be in 0..{count - 1}, got {index}")
-        self.picture.original = grey(self._encoded.images[index]).tobytes()
+        if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < count:
+            raise ValueError(f"index must be an integer in 0..{count - 1}, got {index!r}")
+        self.picture.original = as_bytes(self._encoded.images[index]).tobytes()
         return index
 
     def __repr__(self) -> str:
@@ -151,7 +151,8 @@ class Explorer(WithStill):
         if self.message:
             return None
         strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11))
-        return _png(strip), "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
+        words = "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
+        return _png(strip, self._encoded.model.image_shape), words
 
 
 def explore(
@@ -202,11 +203,14 @@ def _slider(dim: int, reach: float) -> ipywidgets.FloatSlider:
     )
 
 
-def _png(pictures: Float[np.ndarray, "row column pixel"]) -> bytes:
-    """A sheet of square pictures as PNG, each pixel 2 × 2."""
-    rows, columns, pixels = pictures.shape
-    side = int(np.sqrt(pixels))
-    sheet = grey(pictures).reshape(rows, columns, side, side).swapaxes(1, 2).reshape(rows * side, columns * side)
+def _png(pictures: Float[np.ndarray, "row column pixel"], image_shape: tuple[int, int, int]) -> bytes:
+    """A sheet of pictures as PNG, each pixel at least 2 × 2, and larger where that is needed to see a picture."""
+    rows, columns, _ = pictures.shape
+    height, width, channels = image_shape
+    tiles = as_bytes(pictures).reshape(rows, columns, height, width, channels)
+    for axis, size in ((2, height), (3, width)):
+        tiles = tiles.repeat(max(2, -(-LEAST // size)), axis=axis)
+    sheet = tiles.swapaxes(1, 2).reshape(rows * tiles.shape[2], columns * tiles.shape[3], channels)
     data = io.BytesIO()
-    PIL.Image.fromarray(sheet.repeat(2, axis=0).repeat(2, axis=1)).save(data, "PNG")
+    PIL.Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(data, "PNG")
     return data.getvalue()

@@ -6,7 +6,8 @@ import anywidget
 import numpy as np
 import traitlets
 
-from vaelib.explorer.compiled_model import CompiledModel
+from vaelib import checks
+from vaelib.explorer.compiled_model import CompiledModel, finite_vector
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
 
@@ -26,7 +27,7 @@ class ModelWidget(anywidget.AnyWidget):
     """
 
     _css = static("vaelib.css")
-    side = traitlets.Int().tag(sync=True)
+    image_shape = traitlets.List(traitlets.Int()).tag(sync=True)
     latent = traitlets.Int().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     plane = traitlets.Dict().tag(sync=True)
@@ -35,19 +36,20 @@ class ModelWidget(anywidget.AnyWidget):
     def __init__(self, encoded: EncodedImages, **state):
         """Start listening."""
         self._model: CompiledModel = encoded.model
-        side = int(np.sqrt(self._model.pixels))
-        super().__init__(side=side, latent=self._model.latent, message=encoded.problem, **state)
+        shape, latent = list(self._model.image_shape), self._model.latent
+        super().__init__(image_shape=shape, latent=latent, message=encoded.problem, **state)
         self.on_msg(self._answer)
 
-    def _answer(self, _, content: dict, __) -> None:
-        asked = {"layers": self._layers, "decode": self._decode, "encode": self._encode}.get(content.get("ask"))
-        if asked is None:
+    def _answer(self, _, question, __) -> None:
+        """Answer what the page asks, or say what is wrong with the question; one without an id has no one to answer."""
+        if not isinstance(question, dict) or not isinstance(question.get("id"), str):
             return
         try:
-            answer, buffers = asked(content)
+            asked = checks.one_of(question.get("ask"), ("layers", "decode", "encode"), "ask")
+            answer, buffers = {"layers": self._layers, "decode": self._decode, "encode": self._encode}[asked](question)
         except Exception as error:  # no cell to appear under: it is shown in place of the picture
             answer, buffers = {"error": f"{type(error).__name__}: {error}"}, []
-        self.send({"id": content["id"]} | answer, buffers)
+        self.send({"id": question["id"]} | answer, buffers)
 
     def _layers(self, _):
         exporters = {"decode": decoder_layers, "encode": encoder_layers}
@@ -55,9 +57,11 @@ class ModelWidget(anywidget.AnyWidget):
         packed = {name: layers.packed() for name, layers in found.items() if layers is not None}
         return {"layers": {name: header for name, (header, _) in packed.items()}}, [data for _, data in packed.values()]
 
-    def _decode(self, content: dict):
-        return {}, [self._model.decode(np.array([content["input"]], np.float32))[0].astype("<f4").tobytes()]
+    def _decode(self, question: dict):
+        z = finite_vector(question.get("input"), self._model.latent, "the code z")
+        return {}, [self._model.decode(z[None])[0].astype("<f4").tobytes()]
 
-    def _encode(self, content: dict):
-        mu, std = self._model.encode(np.array([content["input"]], np.float32))
+    def _encode(self, question: dict):
+        x = finite_vector(question.get("input"), self._model.pixels, "the image x")
+        mu, std = self._model.encode(checks.unit_interval(x, "the image x")[None])
         return {}, [np.concatenate([mu[0], std[0]]).astype("<f4").tobytes()]

@@ -4,18 +4,20 @@ import base64
 import html
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from vaelib.explorer.encoded_images import EncodedImages, dimension, grey
+from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.files import write_atomically
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
+COMMENT = re.compile(r"^ *(//|/\*\*|\*).*\n", re.MULTILINE)  # a line of its own; a page's reader has the sources
 POINTS, DIGITS = 1000, 20  # codes on the page's plane, and real digits to encode
 
 
@@ -75,7 +77,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
         plane["points"], plane["labels"] = plane["points"][: 2 * POINTS], plane["labels"][:POINTS]
     shown = encoded.encodes * DIGITS
     state = {
-        "side": int(np.sqrt(encoded.model.pixels)),
+        "image_shape": encoded.model.image_shape,
         "header": header,
         "plane": {name: _text(value) if isinstance(value, bytes) else value for name, value in plane.items()},
         "names": [dimension(dim) for dim in range(encoded.model.latent)],
@@ -83,13 +85,13 @@ def _page(encoded: EncodedImages, title: str) -> str:
         "reach": [float(reach) for reach in encoded.reach],
         "codes": [[round(float(value), 4) for value in code] for code in encoded.codes[:shown]],
         "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
-        "digits": _text(grey(encoded.images[:shown]).tobytes()),
+        "digits": _text(as_bytes(encoded.images[:shown]).tobytes()),
         "weights": _text(_planes(weights, 2 if header["half"] else 4)),
     }
     parts = {
         "title": html.escape(title),
         "style": static("vaelib.css", "page.css"),
-        "code": static("engine.js", "parts.js", "picture.js", "page.js"),
+        "code": COMMENT.sub("", static("engine.js", "parts.js", "picture.js", "page.js")),
         # "</script>" inside a string would end the script.
         "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
     }
@@ -113,6 +115,6 @@ def _planes(data: bytes, size: int) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    """Bytes for a page: deflated, in base 85, a sixteenth shorter than base 64."""
+    """Bytes for a page: deflated, in base 64."""
     compress = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return base64.b85encode(compress.compress(data) + compress.flush()).decode()
+    return base64.b64encode(compress.compress(data) + compress.flush()).decode()

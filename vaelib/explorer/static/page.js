@@ -1,94 +1,104 @@
-// The explorer of a page without a kernel. PAGE is what `save_page` wrote; the sliders are the browser's own.
+// The explorer of a page without a kernel, from what `save_page` wrote; the sliders are the browser's own.
 
-const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-
-// Base 85: five letters for four bytes, the last ones padded as if they were full.
-function bytesOf(text) {
-  const values = new Map(Array.from(LETTERS, (letter, value) => [letter, value]));
-  const words = new DataView(new ArrayBuffer(4 * Math.ceil(text.length / 5)));
-  for (let at = 0; at < text.length; at += 5) {
-    let word = 0;
-    for (let i = 0; i < 5; i++) word = 85 * word + (values.get(text[at + i]) ?? 84);
-    words.setUint32((at / 5) * 4, word);
-  }
-  return new Uint8Array(words.buffer, 0, Math.floor((text.length * 4) / 5));
-}
-
+/**
+ * Bytes that were deflated and written in base 64.
+ * @param {string} text
+ */
 async function inflate(text) {
-  const bytes = bytesOf(text);
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Numbers whose first bytes come first, then their second ones ...
+/**
+ * Numbers whose first bytes come first, then their second ones ...
+ * @param {Uint8Array} planes
+ * @param {number} size bytes of a number
+ */
 function interleave(planes, size) {
   const count = planes.length / size;
-  const bytes = new Uint8Array(planes.length);
-  for (let byte = 0; byte < size; byte++) {
-    for (let i = 0; i < count; i++) bytes[i * size + byte] = planes[byte * count + i];
-  }
-  return bytes;
+  return planes.map((_, at) => planes[(at % size) * count + Math.floor(at / size)]);
 }
 
-// A range input that speaks like the model of a slider widget.
+/**
+ * A range input that speaks like the model of a slider widget.
+ * @param {string} name
+ * @param {number} reach
+ */
 function rangeSlider(name, reach) {
   const input = element("input", { type: "range", min: -reach, max: reach, step: "any", value: 0, "aria-label": name });
   const output = element("output", {}, ["0.00"]);
   const line = element("div", { class: "slider" }, [element("span", { "aria-hidden": "true" }, [name]), input, output]);
-  const listeners = new Set();
-  const tell = (options) => {
-    output.textContent = Number(input.value).toFixed(2);
-    listeners.forEach((listener) => listener(null, Number(input.value), options));
-  };
-  input.addEventListener("input", () => tell({ updated_view: input }));
-  const model = {
-    get: () => Number(input.value),
-    set: (_, value) => {
-      input.value = value;
-      tell();
-    },
-    on: (event, listener) => event === "change:value" && listeners.add(listener),
-    save_changes: () => {},
-  };
+  const model = pageState({ value: 0 });
+  input.addEventListener("input", () => model.set("value", Number(input.value), { updated_view: input }));
+  model.on("change:value", (_, value) => {
+    input.min = String(Math.min(Number(input.min), value));
+    input.max = String(Math.max(Number(input.max), value));
+    input.value = String(value);
+    output.textContent = value.toFixed(2);
+  });
   return { line, model };
 }
 
-// Named values that tell when they change, as a widget's model does.
+/**
+ * Named values that tell when they change, as a widget's model does.
+ * @param {Record<string, any>} values
+ */
 function pageState(values) {
+  /** @type {Record<string, ((...details: any[]) => void)[]>} */
   const listeners = {};
-  return {
-    get: (name) => values[name],
-    set: (name, value) => {
+  const state = {
+    get: (/** @type {string} */ name) => values[name],
+    set: (/** @type {string} */ name, /** @type {any} */ value, options = {}) => {
       values[name] = value;
-      listeners[`change:${name}`]?.forEach((listener) => listener());
+      for (const listener of listeners[`change:${name}`] ?? []) listener(state, value, options);
     },
-    on: (event, listener) => (listeners[event] ??= []).push(listener),
+    on: (/** @type {string} */ event, /** @type {(...details: any[]) => void} */ listener) => {
+      (listeners[event] ??= []).push(listener);
+    },
+    off: (/** @type {string} */ event, /** @type {(...details: any[]) => void} */ listener) => {
+      listeners[event] = (listeners[event] ?? []).filter((known) => known !== listener);
+    },
+    save_changes: () => {},
   };
+  return state;
 }
 
-function buttons(state, models, digits, glide) {
-  const size = state.get("side") ** 2;
-  const move = (z, caption, original, seconds = 0.3) => {
+/**
+ * @param {Page} page
+ * @param {State} state
+ * @param {State[]} models of the sliders
+ * @param {Uint8Array} digits
+ * @param {(glide: Glide) => void} glide
+ */
+function buttons(page, state, models, digits, glide) {
+  /**
+   * @param {number[]} z
+   * @param {string} caption
+   * @param {Uint8Array} original
+   */
+  const move = (z, caption, original = new Uint8Array(0), seconds = 0.3) => {
     state.set("original", original);
     glide({ to: z, seconds });
     models.forEach((model, dim) => model.set("value", z[dim]));
     state.set("caption", caption);
   };
-  const real = (says, seconds) => () => {
-    const index = Math.floor(Math.random() * PAGE.codes.length);
-    const original = digits.subarray(index * size, (index + 1) * size);
-    move(PAGE.codes[index], says(PAGE.titles[index]), original, seconds);
+  const count = page.codes.length;
+  const real = (/** @type {(title: string) => string} */ says, /** @type {number} */ seconds) => () => {
+    const index = Math.floor(Math.random() * count);
+    const size = digits.length / count;
+    move(page.codes[index], says(page.titles[index]), digits.subarray(index * size, (index + 1) * size), seconds);
   };
-  const none = new Uint8Array(0);
-  const actions = {
-    "Draw from the prior": () => move(Array.from(normals(models.length)), "A draw from the prior, z ~ N(0, I).", none),
-    "Encode a real digit": PAGE.codes.length && real((title) => `${title}: z is the mean of q(z|x).`),
-    "Interpolate to another": PAGE.codes.length && real((title) => `On a straight line to ${title}.`, 2),
-    Reset: () => move(models.map(() => 0), "z = 0, the mean of the prior.", none),
-  };
-  return Object.entries(actions).map(([name, action]) => {
+  /** @type {[string, boolean, () => void][]} */
+  const actions = [
+    ["Draw from the prior", true, () => move(Array.from(normals(models.length)), "A draw from the prior, z ~ N(0, I).")],
+    ["Encode a real digit", count > 0, real((title) => `${title}: z is the mean of q(z|x).`, 0.3)],
+    ["Interpolate to another", count > 0, real((title) => `On a straight line to ${title}.`, 2)],
+    ["Reset", true, () => move(models.map(() => 0), "z = 0, the mean of the prior.")],
+  ];
+  return actions.map(([name, enabled, action]) => {
     const button = element("button", { type: "button" }, [name]);
-    button.disabled = !action;
+    button.disabled = !enabled;
     button.addEventListener("click", action);
     return button;
   });
@@ -96,27 +106,31 @@ function buttons(state, models, digits, glide) {
 
 const SHOWN = 10;
 
-async function open(el) {
-  const place = { ...PAGE.plane };
-  for (const name of ["points", "labels"]) if (place[name]) place[name] = await inflate(place[name]);
-  const state = pageState({ side: PAGE.side, plane: place, caption: "", message: "", original: new Uint8Array(0) });
-  const sliders = PAGE.names.map((name, dim) => rangeSlider(name, PAGE.reach[dim]));
+/**
+ * @param {Page} page
+ * @param {HTMLElement} el
+ */
+async function openPage(page, el) {
+  const { points = "", labels = "", ...place } = page.plane;
+  const plane = place.reach ? { ...place, points: await inflate(points), labels: await inflate(labels) } : {};
+  const start = { image_shape: page.image_shape, plane, caption: "", message: "", original: new Uint8Array(0) };
+  const state = pageState(start);
+  const sliders = page.names.map((name, dim) => rangeSlider(name, page.reach[dim]));
   const models = sliders.map((slider) => slider.model);
   const stage = element("div");
   const shown = picture({ state, sliders: models, el: stage });
-  const lines = PAGE.order.map((dim) => sliders[dim].line);
+  const lines = page.order.map((dim) => sliders[dim].line);
   const column = element("div", { class: "sliders" }, lines.slice(0, SHOWN));
   const rest = lines.slice(SHOWN);
   if (rest.length) {
     const summary = element("summary", {}, [`${rest.length} more dimensions of z, less active`]);
     column.append(element("details", {}, [summary, ...rest]));
   }
-  const digits = await inflate(PAGE.digits);
-  const bar = element("div", { class: "bar" }, buttons(state, models, digits, shown.glide));
+  const digits = await inflate(page.digits);
+  const bar = element("div", { class: "bar" }, buttons(page, state, models, digits, shown.glide));
   el.classList.add("vaelib");
   el.append(bar, element("div", { class: "columns" }, [stage, column]));
-  const weights = interleave(await inflate(PAGE.weights), PAGE.header.half ? 2 : 4);
-  shown.start(engineFrom({ decode: PAGE.header }, [weights]));
+  const weights = interleave(await inflate(page.weights), page.header.half ? 2 : 4);
+  const { decode } = engineFrom({ decode: page.header }, [weights]);
+  shown.start({ decode });
 }
-
-open(document.getElementById("explorer"));

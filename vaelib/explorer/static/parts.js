@@ -2,40 +2,79 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name
+ * @param {Record<string, string | number>} attributes
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 function element(name, attributes = {}, children = []) {
   const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   made.append(...children);
   return made;
 }
 
+/**
+ * @param {SVGElement} made
+ * @param {Record<string, string | number>} attributes
+ */
+function setAttributes(made, attributes) {
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} name
+ * @param {Record<string, string | number>} attributes
+ * @returns {SVGElementTagNameMap[K]}
+ */
 function shape(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  setAttributes(made, attributes);
   made.textContent = text;
   return made;
 }
 
+/**
+ * @template T
+ * @param {ArrayBufferView} data
+ * @param {new (buffer: ArrayBufferLike, offset: number, length: number) => T} Kind of one byte
+ */
 const view = (data, Kind) => new Kind(data.buffer, data.byteOffset, data.byteLength);
 
+/** @param {Vector} z */
 const spoken = (z) => `(${Array.from(z, (value) => value.toFixed(2)).join(", ")})`;
 
-// Draws from N(0, 1), by Box and Muller.
+/**
+ * Draws from N(0, 1), by Box and Muller.
+ * @param {number} count
+ */
 function normals(count) {
   const radius = () => Math.sqrt(-2 * Math.log(1 - Math.random()));
   return Float32Array.from({ length: count }, () => radius() * Math.cos(2 * Math.PI * Math.random()));
 }
 
-// A square picture: draw(x) takes pixels in [0, 1], which the canvas keeps unrounded as `pixels`.
-function digit(side, name) {
-  const canvas = element("canvas", { width: side, height: side, role: "img", "aria-label": name });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(side, side);
+/**
+ * A picture of height × width pixels, grey or in three colours: draw(x) takes pixels in [0, 1], row by row, which the
+ * canvas keeps unrounded as `pixels`.
+ * @param {number[]} shape height, width, channels
+ * @param {string} name
+ */
+function imageCanvas([height, width, channels], name) {
+  /** @type {ImageCanvas} */
+  const canvas = element("canvas", { width, height, role: "img", "aria-label": name });
+  canvas.style.setProperty("--aspect", String(width / height));
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = context.createImageData(width, height);
   image.data.fill(255);
-  const draw = (x, label = name) => {
-    for (let i = 0; i < x.length; i++) {
-      const grey = Math.round(255 * Math.min(1, Math.max(0, x[i])));
-      image.data[4 * i] = image.data[4 * i + 1] = image.data[4 * i + 2] = grey;
+  const draw = (/** @type {Vector} */ x, label = name) => {
+    for (let i = 0; i < width * height; i++) {
+      for (let color = 0; color < 3; color++) {
+        const value = x[channels * i + (color % channels)];
+        image.data[4 * i + color] = Math.round(255 * Math.min(1, Math.max(0, value)));
+      }
     }
     context.putImageData(image, 0, 0);
     canvas.pixels = x;
@@ -44,17 +83,29 @@ function digit(side, name) {
   return { canvas, draw };
 }
 
+/**
+ * @param {Element} picture
+ * @param {string} caption
+ */
 const figure = (picture, caption) => element("figure", {}, [picture, element("figcaption", {}, [caption])]);
 
-// The codes of one digit as one path of round dots, with its numeral at their middle.
+/**
+ * The codes of one digit as one path of round dots, with its numeral at their middle.
+ * @param {Vector} points two numbers a code
+ * @param {Vector} labels
+ * @param {string[]} palette
+ * @param {(point: number[]) => number[]} place
+ */
 function cloud(points, labels, palette, place) {
+  /** @type {Map<number, number[][]>} */
   const classes = new Map();
   for (let i = 0; i < points.length / 2; i++) {
     const label = labels.length ? labels[i] : -1;
-    if (!classes.has(label)) classes.set(label, []);
-    classes.get(label).push(place([points[2 * i], points[2 * i + 1]]));
+    const members = classes.get(label) ?? [];
+    members.push(place([points[2 * i], points[2 * i + 1]]));
+    classes.set(label, members);
   }
-  const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1];
   const dots = [];
   const numerals = [];
   for (const [label, members] of [...classes].sort((a, b) => a[0] - b[0])) {
@@ -67,12 +118,16 @@ function cloud(points, labels, palette, place) {
   return [...dots, ...numerals];
 }
 
-// The plane of two latent dimensions, -reach..reach, with the codes of real images: points (one signed byte a coordinate,
-// 127 at the reach) coloured by label. onMove([a, b]) is called while the point is dragged; without it nothing moves.
+/**
+ * The plane of two latent dimensions, -reach..reach, with the codes of real images: points (one signed byte a coordinate,
+ * 127 at the reach) coloured by label.
+ * @param {Plane} plane
+ * @param {((at: number[]) => void) | null} onMove called while the point is dragged; without it nothing moves
+ */
 function plane({ points, labels, palette, reach, names }, onMove) {
   const [width, height, margin] = [320, 320, 26];
   const inner = width - 2 * margin;
-  const place = ([a, b]) => [
+  const place = (/** @type {number[]} */ [a, b]) => [
     margin + ((a + reach[0]) / (2 * reach[0])) * inner,
     margin + ((reach[1] - b) / (2 * reach[1])) * inner,
   ];
@@ -92,17 +147,19 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   svg.append(spread, point);
   const magnify = onMove ? null : lens(svg, { width, margin, pixels: inner / (2 * reach[0]) });
 
-  const show = (at, std, draws = []) => {
+  /**
+   * @param {number[]} at
+   * @param {number[] | null} std
+   * @param {number[][]} draws
+   */
+  const show = (at, std = null, draws = []) => {
     magnify?.(at, std, draws);
     const [x, y] = place(at);
-    for (const [key, value] of [["cx", x], ["cy", y]]) {
-      point.setAttribute(key, value);
-      spread.setAttribute(key, value);
-    }
-    spread.setAttribute("visibility", std ? "visible" : "hidden");
+    setAttributes(point, { cx: x, cy: y });
+    setAttributes(spread, { cx: x, cy: y, visibility: std ? "visible" : "hidden" });
     if (std) {
-      spread.setAttribute("rx", (std[0] / (2 * reach[0])) * inner);
-      spread.setAttribute("ry", (std[1] / (2 * reach[1])) * inner);
+      const [rx, ry] = std.map((value, axis) => (value / (2 * reach[axis])) * inner);
+      setAttributes(spread, { rx, ry });
     }
     svg.setAttribute("aria-label", `The plane of ${names.join(" and ")}, at ${spoken(at)}`);
   };
@@ -111,8 +168,13 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   return { svg, show };
 }
 
-// A magnifying glass in the plane's corner, for a trained q is narrower than a dot: three deviations to its edge. Gone
-// where q is wide enough to be seen.
+/**
+ * A magnifying glass in the plane's corner, for a trained q is narrower than a dot: three deviations to its edge. Gone
+ * where q is wide enough to be seen.
+ * @param {SVGSVGElement} svg
+ * @param {{ width: number, margin: number, pixels: number }} size
+ * @returns {(at: number[], std: number[] | null, draws: number[][]) => void}
+ */
 function lens(svg, { width, margin, pixels }) {
   const half = 42;
   const [cx, cy] = [width - margin - half - 4, margin + half + 4];
@@ -125,32 +187,37 @@ function lens(svg, { width, margin, pixels }) {
   return (at, std, draws) => {
     const scale = half / (3 * Math.max(...(std ?? [Infinity])));
     const larger = Math.round(scale / pixels);
-    const needed = larger > 1 && Number.isFinite(larger);
+    const needed = std && larger > 1 && Number.isFinite(larger);
     glass.setAttribute("visibility", needed ? "visible" : "hidden");
     if (!needed) return;
-    ellipse.setAttribute("rx", std[0] * scale);
-    ellipse.setAttribute("ry", std[1] * scale);
-    const place = ([a, b]) => `M${cx + (a - at[0]) * scale} ${cy - (b - at[1]) * scale}h0`;
+    setAttributes(ellipse, { rx: std[0] * scale, ry: std[1] * scale });
+    const place = (/** @type {number[]} */ [a, b]) => `M${cx + (a - at[0]) * scale} ${cy - (b - at[1]) * scale}h0`;
     dots.setAttribute("d", draws.map(place).join(""));
     label.textContent = `${larger} times larger`;
   };
 }
 
+/** @type {Record<string, number[]>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// Mouse, finger and keys: arrows move by a tenth, with Shift by a half, Home goes to the origin. The keys start from
-// where the point was shown last, so what shows it is handed back.
+/**
+ * Mouse, finger and keys: arrows move by a tenth, with Shift by a half, Home goes to the origin. The keys start from
+ * where the point was shown last, so what shows it is handed back.
+ * @param {SVGSVGElement} svg
+ * @param {(at: number[]) => void} show
+ * @param {(at: number[]) => void} onMove
+ * @param {{ width: number, margin: number, inner: number, reach: number[] }} size
+ */
 function letMove(svg, show, onMove, { width, margin, inner, reach }) {
   let at = [0, 0];
-  svg.setAttribute("tabindex", 0);
-  svg.setAttribute("role", "application");
-  svg.setAttribute("aria-roledescription", "plane in which arrow keys move a point");
-  const clip = (value, limit) => Math.min(limit, Math.max(-limit, value));
-  const go = (to) => {
+  const description = "plane in which arrow keys move a point";
+  setAttributes(svg, { tabindex: 0, role: "application", "aria-roledescription": description });
+  const clip = (/** @type {number} */ value, /** @type {number} */ limit) => Math.min(limit, Math.max(-limit, value));
+  const go = (/** @type {number[]} */ to) => {
     at = to.map((value, axis) => clip(Math.round(value * 1000) / 1000, reach[axis]));
     onMove(at);
   };
-  const drag = (event) => {
+  const drag = (/** @type {PointerEvent} */ event) => {
     const box = svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * width;
     const y = ((event.clientY - box.top) / box.height) * width;
@@ -170,7 +237,7 @@ function letMove(svg, show, onMove, { width, margin, inner, reach }) {
     const size = event.shiftKey ? 0.5 : 0.1;
     go(step ? at.map((value, axis) => value + size * step[axis]) : [0, 0]);
   });
-  return (to) => {
+  return (/** @type {number[]} */ to) => {
     at = to;
     show(to);
   };

@@ -2,21 +2,29 @@
 
 const prefix = "IPY_MODEL_";
 
+/** @type {Record<string, number>} */
 const KEYS = { ArrowLeft: -0.05, ArrowDown: -0.05, ArrowRight: 0.05, ArrowUp: 0.05, PageDown: -0.5, PageUp: 0.5 };
 
 const HANDLE = ".noUi-handle, .ui-slider-handle"; // of ipywidgets 8, and of 7
 
-// ipywidgets leaves its handles without a name, and without steps a tenth of the range to a key.
+/**
+ * ipywidgets leaves its handles without a name, and without steps a tenth of the range to a key.
+ * @param {WidgetState} slider
+ */
 async function finishHandles(slider, tries = 50) {
   const views = await Promise.all(Object.values(slider.views ?? {}));
-  const handles = views.map((view) => view.el.querySelector(HANDLE)).filter(Boolean);
+  const handles = views.map((view) => view.el.querySelector(HANDLE)).filter((handle) => handle !== null);
   if (!handles.length && tries) setTimeout(finishHandles, 100, slider, tries - 1);
   for (const handle of handles) {
     handle.setAttribute("aria-label", slider.get("description"));
-    handle.parentElement.addEventListener("keydown", (event) => onKey(event, slider), { capture: true });
+    handle.parentElement?.addEventListener("keydown", (event) => onKey(event, slider), { capture: true });
   }
 }
 
+/**
+ * @param {KeyboardEvent} event
+ * @param {WidgetState} slider
+ */
 function onKey(event, slider) {
   if (!(event.key in KEYS)) return;
   event.preventDefault();
@@ -26,9 +34,10 @@ function onKey(event, slider) {
   slider.save_changes();
 }
 
+/** @param {{ model: WidgetState, el: HTMLElement }} widget */
 async function render({ model, el }) {
-  const ids = model.get("sliders").map((reference) => reference.slice(prefix.length));
-  const sliders = await Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
+  const ids = model.get("sliders").map((/** @type {string} */ reference) => reference.slice(prefix.length));
+  const sliders = await Promise.all(ids.map((/** @type {string} */ id) => model.widget_manager.get_model(id)));
   const shown = picture({ state: model, sliders, el });
   sliders.forEach((slider) => finishHandles(slider));
   if (!model.get("message")) engineOf(model, shown.fail).then(shown.start, shown.fail);

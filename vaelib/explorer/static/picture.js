@@ -1,10 +1,15 @@
-// The digit at z, the real digit beside it, and the plane. `state` is a widget's model, or the page's own object with
-// get, set, on; `sliders` are the models of the sliders, one for each dimension of z: they hold z, and nothing else does.
+// The image at z, the real image beside it, and the plane.
 
+/**
+ * @param {object} parts
+ * @param {State} parts.state a widget's model, or the page's own object
+ * @param {(State & { comm_live?: boolean })[]} parts.sliders one for each dimension of z: they hold z, nothing else does
+ * @param {HTMLElement} parts.el
+ */
 function picture({ state, sliders, el }) {
-  const side = state.get("side");
-  const decoded = digit(side, "The decoded digit");
-  const real = digit(side, "The real digit");
+  const shape = state.get("image_shape");
+  const decoded = imageCanvas(shape, "The decoded digit");
+  const real = imageCanvas(shape, "The real digit");
   const stage = element("div", { class: "stage" });
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
   const caption = element("p", { class: "caption", role: "status" });
@@ -14,17 +19,19 @@ function picture({ state, sliders, el }) {
   el.append(stage, alert, caption);
 
   const z = () => sliders.map((slider) => slider.get("value"));
+  /** @type {ReturnType<typeof plane> | null} */
   let pad = null;
+  /** @type {{ from: number[], to: number[], duration: number, start?: number } | null} */
   let glide = null;
   let queued = false;
   let needsKernel = true;
 
-  const fail = (error) => {
+  const fail = (/** @type {Error} */ error) => {
     stage.hidden = true;
     alert.hidden = false;
     alert.textContent = error.message;
   };
-  const draw = (at, x) => {
+  const draw = (/** @type {number[]} */ at, /** @type {Float32Array} */ x) => {
     if (x.some(Number.isNaN)) return fail(new Error(DAMAGED));
     stage.hidden = false;
     alert.hidden = true;
@@ -32,7 +39,7 @@ function picture({ state, sliders, el }) {
     decoded.draw(x, `The decoded digit at z = ${spoken(at)}`);
     pad?.show(at);
   };
-  let show = () => {};
+  let show = (/** @type {number[]} */ _) => {};
 
   // All changes of one event are drawn once, at its end and not a frame later.
   const changed = () => {
@@ -44,20 +51,21 @@ function picture({ state, sliders, el }) {
     });
   };
   // The reader's hand goes before a motion under way; the slider that only takes its new place does not.
-  const onSlider = (_model, value, options) => {
+  const onSlider = (/** @type {State} */ _, /** @type {number} */ value, /** @type {any} */ options) => {
     if (options?.updated_view && glide?.to.every((end) => Math.abs(value - end) > 1e-6)) glide = null;
     changed();
   };
-  const step = (now) => {
+  const step = (/** @type {number} */ now) => {
     if (!glide) return;
-    glide.start ??= now;
-    const t = Math.min(1, (now - glide.start) / glide.duration);
-    show(glide.to.map((value, axis) => glide.from[axis] + t * (value - glide.from[axis])));
-    if (t < 1) return requestAnimationFrame(step);
+    const { from, to, duration, start = now } = glide;
+    glide.start = start;
+    const t = duration > 0 ? Math.min(1, (now - start) / duration) : 1;
+    show(to.map((value, axis) => from[axis] + t * (value - from[axis])));
+    if (t < 1) return void requestAnimationFrame(step);
     glide = null;
     changed();
   };
-  const move = ({ to, seconds }) => {
+  const move = (/** @type {Glide} */ { to, seconds }) => {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     glide = { from: z(), to, duration: 1000 * seconds };
     requestAnimationFrame(step);
@@ -81,7 +89,7 @@ function picture({ state, sliders, el }) {
     pad.show(z());
     stage.append(figure(pad.svg, "drag the point, or use the arrow keys"));
   }
-  const onMessage = (content) => content.glide && move(content.glide);
+  const onMessage = (/** @type {{ glide?: Glide }} */ content) => content.glide && move(content.glide);
   const onLive = () => {
     if (sliders.every((slider) => slider.comm_live !== false)) return;
     if (needsKernel) fail(new Error(SILENCE));
@@ -94,8 +102,8 @@ function picture({ state, sliders, el }) {
   tell();
 
   return {
-    start(engine) {
-      needsKernel = engine.needsKernel;
+    start(/** @type {PictureEngine} */ engine) {
+      needsKernel = engine.needsKernel ?? false;
       show = newest(engine.decode, draw, fail);
       show(z());
     },

@@ -1,0 +1,37 @@
+// The widgets' files are joined into one text before they run, so each sees what the others define.
+
+import { readFileSync, readdirSync } from "node:fs";
+import js from "@eslint/js";
+import globals from "globals";
+
+const folder = new URL("../../vaelib/explorer/static/", import.meta.url);
+const texts = new Map(
+  readdirSync(folder)
+    .filter((name) => /\.(js|html)$/.test(name))
+    .map((name) => [name, readFileSync(new URL(name, folder), "utf8")]),
+);
+const files = [...texts.keys()].filter((name) => name.endsWith(".js"));
+const definedIn = (name) => Array.from(texts.get(name).matchAll(/^(?:const|(?:async )?function) (\w+)/gm), (m) => m[1]);
+const isWidget = (name) => name.endsWith("-widget.js"); // it stands alone in its text, and no other sees it
+
+const rules = { eqeqeq: ["error", "always", { null: "ignore" }], "no-var": "error", "prefer-const": "error" };
+
+// What a file may use of the others, and what of its own it need not use itself because others do.
+function forFile(name) {
+  const others = files.filter((other) => other !== name && !isWidget(other));
+  const known = Object.fromEntries(others.flatMap(definedIn).map((defined) => [defined, "readonly"]));
+  const elsewhere = [...texts].filter(([other]) => other !== name).map(([, text]) => text);
+  const used = definedIn(name).filter((defined) => elsewhere.some((text) => new RegExp(`\\b${defined}\\b`).test(text)));
+  const unused = { argsIgnorePattern: "^_", varsIgnorePattern: `^(${used.join("|")})$` };
+  return {
+    files: [`vaelib/explorer/static/${name}`],
+    languageOptions: { globals: { ...globals.browser, ...known } },
+    rules: { ...rules, "no-unused-vars": ["error", unused] },
+  };
+}
+
+export default [
+  js.configs.recommended,
+  ...files.map(forFile),
+  { files: ["tests/**/*.js"], languageOptions: { globals: globals.node }, rules },
+];
