@@ -73,7 +73,7 @@ def stated():
 
 def test_set_writes_the_tolerance_and_lists_it_with_what_was_seen(workshop):
     workshop("ELBO -108\n", one_core="ELBO -108\n", other_blas="ELBO -109\n")
-    machines.set_command.callback()
+    machines.set_command.callback(afresh=False)
     assert stated() == {"units": 2}
     assert f"| {NAME} | 5 | 2 of the last digit | 1 × 1 of -108 (other_blas) |" in machines.LIST.read_text()
     assert f"The largest: 2 of the last digit ({NAME}, 5)" in machines.LIST.read_text()
@@ -81,19 +81,38 @@ def test_set_writes_the_tolerance_and_lists_it_with_what_was_seen(workshop):
 
 def test_what_was_seen_stays_listed_where_nothing_new_was_recorded(workshop):
     workshop("ELBO -108\n", other_blas="ELBO -110\n")
-    machines.set_command.callback()
+    machines.set_command.callback(afresh=False)
     (machines.RECORDINGS / "other_blas.jsonl").unlink()
     before = machines.LIST.read_text()
-    machines.set_command.callback()
+    machines.set_command.callback(afresh=False)
     assert stated() == {"units": 1, "relative": 0.02}
     assert machines.LIST.read_text() == before
+
+
+@pytest.mark.parametrize(("afresh", "expected"), [(False, {"units": 1, "relative": 0.02}), (True, {"units": 2})])
+def test_a_tolerance_is_narrowed_only_when_asked(workshop, afresh, expected):
+    workshop("ELBO -108\n", other_blas="ELBO -110\n", one_core="ELBO -109\n")
+    machines.set_command.callback(afresh=False)
+    (machines.RECORDINGS / "other_blas.jsonl").unlink()
+    machines.set_command.callback(afresh=afresh)
+    assert stated() == expected
+
+
+def test_a_tolerance_is_widened_where_more_was_seen(workshop):
+    workshop("ELBO 0.1\n", one_core="ELBO 0.2\n")
+    machines.set_command.callback(afresh=False)
+    assert stated() == {"units": 2}
+    file = machines.RECORDINGS / "one_core.jsonl"
+    file.write_text(file.read_text().replace("0.2", "0.3"))
+    machines.set_command.callback(afresh=False)
+    assert stated() != {"units": 2}
 
 
 def test_a_recording_of_other_code_is_left_out(workshop):
     workshop("ELBO -108\n", other_blas="ELBO -110\n")
     file = machines.RECORDINGS / "other_blas.jsonl"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"code": "other"}))
-    machines.set_command.callback()
+    machines.set_command.callback(afresh=False)
     assert stated() is None
 
 
@@ -104,3 +123,16 @@ def test_the_report_fails_where_more_than_numbers_differ(workshop, recorded, cap
         machines.report.callback()
     assert left.value.code
     assert "other_blas" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("elsewhere", "fails"), [("-107", False), ("-105", True)])
+def test_the_report_fails_where_prose_tells_a_digit_that_does_not_hold(workshop, elsewhere, fails, capsys):
+    workshop("ELBO -108\n", other_blas=f"ELBO {elsewhere}\n")
+    file = machines.FOLDER / f"{NAME}.ipynb"
+    notebook = nbformat.read(file, as_version=4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell("**What you saw**: an ELBO of −108."))
+    nbformat.write(notebook, file)
+    with pytest.raises(SystemExit) as left:
+        machines.report.callback()
+    assert bool(left.value.code) == fails
+    assert ("−108" in capsys.readouterr().out) == fails

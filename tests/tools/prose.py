@@ -47,9 +47,9 @@ def constants(cell) -> list[Number]:
     return [Number(float(value), 0.0) for value in values if type(value) in (int, float)]
 
 
-def rounds_to(value: float, stated: Number) -> bool:
-    """Whether a value, rounded as the stated number is, is that number; a loss may be told without its sign."""
-    return abs(abs(value) - abs(stated.value)) <= stated.unit / 2 * (1 + 1e-6)
+def rounds_to(value: float, stated: Number, units: float) -> bool:
+    """Whether a value is a stated number to so many units of its last digit; a loss may be told without its sign."""
+    return abs(abs(value) - abs(stated.value)) <= stated.unit * units * (1 + 1e-6)
 
 
 def comes_from(source: str, number: str, near: list[Number], earlier: list[Number]) -> bool:
@@ -63,10 +63,11 @@ def comes_from(source: str, number: str, near: list[Number], earlier: list[Numbe
     return any(abs(abs(value) - abs(stated.value)) < unit * (1 + 1e-6) for value in values)
 
 
-def complaint(number: str, source: str | None, above: list) -> str | None:
+def complaint(number: str, source: str | None, above: list, units: float) -> str | None:
     """What is wrong with a number of a paragraph and the source it states, given the code cells above it; or None."""
     near = [shown for cell in above[-ABOVE:] for shown in put_out(cell)]
-    tied = any(rounds_to(n.value, parse(number)) for n in near + [n for c in above[-ABOVE:] for n in constants(c)])
+    found = near + [constant for cell in above[-ABOVE:] for constant in constants(cell)]
+    tied = any(rounds_to(n.value, parse(number), units) for n in found)
     if source is None:
         return None if tied else f"{number} is in none of the {ABOVE} code cells above, nor is its source stated"
     if tied:
@@ -77,15 +78,15 @@ def complaint(number: str, source: str | None, above: list) -> str | None:
     return None if comes_from(source, number, near, earlier) else f"{number} does not come from above as {source!r}"
 
 
-def loose_numbers(notebook) -> list[str]:
-    """Complaints about the numbers of a notebook's "What you saw" paragraphs that nothing above them shows."""
+def loose_numbers(notebook, units: float = 0.5) -> list[str]:
+    """Complaints about numbers of "What you saw" paragraphs that nothing above shows, to so many units of theirs."""
     complaints, above = [], []
     for cell in notebook.cells:
         if cell.cell_type == "code":
             above += [] if "setup" in cell.metadata.get("tags", []) else [cell]
             continue
         sources, written = cell.metadata.get("numbers", {}), quoted(cell.source)
-        found = [complaint(number, sources.get(number), above) for number in dict.fromkeys(written)]
+        found = [complaint(number, sources.get(number), above, units) for number in dict.fromkeys(written)]
         found += [f"{number} is not in its text" for number in sources if number not in written]
         complaints += [f"cell {cell.id}: {text}" for text in found if text]
     return complaints
