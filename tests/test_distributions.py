@@ -13,13 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from vaelib.distributions import (
-    Bernoulli,
-    ContinuousBernoulli,
-    Gaussian,
-    kl_to_standard_normal,
-    standard_normal,
-)
+from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, standard_normal
 
 KEY = jax.random.key(0)
 # ±0.6 is where the continuous Bernoulli's series takes over from its closed form.
@@ -212,53 +206,6 @@ def test_the_gradient_passes_through_a_gaussian_draw():
     np.testing.assert_allclose(by_log_var, np.diag(0.5 * jnp.exp(log_var / 2) * eps), rtol=1e-6)
 
 
-# --- the KL to the prior
-
-
-def test_kl_of_the_prior_is_zero_with_zero_gradient():
-    q = standard_normal((2, 3))
-    np.testing.assert_array_equal(kl_to_standard_normal(q), 0)
-    gradient = jax.grad(lambda q: kl_to_standard_normal(q).sum())(q)
-    np.testing.assert_array_equal(gradient.mu, 0)
-    np.testing.assert_array_equal(gradient.log_var, 0)
-
-
-@given(arrays(np.float32, (2, 3, 4), elements=st.floats(-8, 8, width=32, allow_subnormal=False)))
-def test_kl_is_the_closed_form_and_never_negative(parameters):
-    q = Gaussian(*jnp.asarray(parameters))
-    mu, log_var = parameters.astype(np.float64)
-    kl = np.asarray(kl_to_standard_normal(q))
-    np.testing.assert_allclose(kl, 0.5 * (mu**2 + np.expm1(log_var) - log_var).sum(-1), rtol=1e-5, atol=1e-6)
-    assert kl.min() >= 0
-
-
-def test_kl_by_quadrature():
-    mu, log_var = 0.7, -1.2
-    q = scipy.stats.norm(mu, np.exp(log_var / 2))
-    z = np.linspace(mu - 12 * q.std(), mu + 12 * q.std(), 20_001)
-    # The trapezoid rule is exact to rounding for a smooth integrand that vanishes at both ends.
-    wanted = np.trapezoid(q.pdf(z) * (q.logpdf(z) - scipy.stats.norm.logpdf(z)), z)
-    assert float(kl_to_standard_normal(Gaussian(jnp.array([mu]), jnp.array([log_var])))) == pytest.approx(
-        wanted, rel=1e-5
-    )
-
-
-def test_kl_by_monte_carlo_with_its_error_bar():
-    mu, log_var = jnp.array([0.5, -1.5, 0.0]), jnp.array([-2.0, 0.5, 0.1])
-    q = Gaussian(mu, log_var)
-    z = q.sample(KEY, (100_000,))
-    terms = np.asarray(q.log_prob(z) - standard_normal(z.shape).log_prob(z), np.float64)
-    error = terms.std() / np.sqrt(len(terms))
-    assert error < 0.01  # sharp enough to tell a forgotten ½ or sign in a KL of 2 nats
-    assert abs(terms.mean() - float(kl_to_standard_normal(q))) < 4 * error
-
-
-def test_kl_keeps_its_digits_where_sigma_is_nearly_one():
-    # ½ (e^v - v - 1) = v²/4 + v³/12 + ...; sigma² - 1 in float32 would be off by 6e-8, a tenth of this value.
-    value = float(kl_to_standard_normal(Gaussian(jnp.zeros(1), jnp.array([1e-3]))))
-    assert value == pytest.approx(1e-6 / 4 + 1e-9 / 12, rel=1e-3)
-
-
 # --- every family, every shape
 
 FAMILIES = {
@@ -327,6 +274,51 @@ def test_distributions_pass_through_jax(family):
 
 
 @every_family
+def test_jax_may_put_anything_in_the_parameters_place(family):
+    p = family(jnp.arange(6.0).reshape(2, 3) - 2)
+    shapes = jax.eval_shape(lambda a: family(a), jnp.zeros((2, 3)))
+    assert {leaf.shape for leaf in jax.tree.leaves(shapes)} == {(2, 3)}
+    described = jax.jit(family).lower(jnp.zeros((2, 3))).out_info
+    assert jax.tree.structure(described) == jax.tree.structure(p)
+    assert all(np.all(leaf) for leaf in jax.tree.leaves(jax.tree.map(jnp.isfinite, p)))
+    assert jax.tree.leaves(jax.tree.map(lambda leaf: None, p)) == []
+    assert jax.tree.leaves(jax.tree.map(lambda leaf: 0, p)) == [0] * len(jax.tree.leaves(p))
+    for path, _ in jax.tree.leaves_with_path(p):
+        assert getattr(p, path[0].name).shape == (2, 3)
+    # Each of the axes mapped away but the event's, and the distribution put together again from scalars.
+    x = jnp.linspace(0, 1, 6).reshape(2, 3)
+    each = jax.vmap(jax.vmap(lambda p, x: jax.tree.map(lambda leaf: leaf[None], p).log_prob(x[None])))(p, x)
+    np.testing.assert_allclose(each.sum(axis=-1), p.log_prob(x), **SAME)
+    back = jax.vmap(jax.vmap(lambda p: p))(p)
+    for leaf, was in zip(jax.tree.leaves(back), jax.tree.leaves(p), strict=True):
+        np.testing.assert_array_equal(leaf, was)
+
+
+@every_family
+def test_what_jax_put_there_is_refused_where_it_is_used(family):
+    p = family(jnp.zeros((2, 3)))
+    odd = {
+        "must be floating point, got dtype bool": jax.tree.map(jnp.isfinite, p),
+        "must be a JAX or NumPy array of floats, got ShapeDtypeStruct": jax.eval_shape(lambda: p),
+        r"must have shape \(\*batch, event\), got a scalar": jax.tree.map(lambda leaf: leaf[0, 0], p),
+    }
+    for message, wrong in odd.items():
+        for use in (lambda p: p.mean, lambda p: p.log_prob(jnp.zeros(3)), lambda p: p.sample(KEY)):
+            with pytest.raises((TypeError, ValueError), match=message):
+                use(wrong)
+    with pytest.raises(TypeError, match="mu must be floating point, got dtype bool"):
+        _ = jax.tree.map(jnp.isfinite, standard_normal((2, 3))).std
+
+
+@every_family
+def test_a_distribution_equals_itself_alone(family):
+    p = family(jnp.zeros((2, 3)))
+    assert p == p
+    assert p != family(jnp.zeros((2, 3)))
+    assert len({p, p}) == 1
+
+
+@every_family
 def test_keys_decide_the_draws(family):
     p = family(jnp.zeros((4, 6)))
     draws = p.sample(KEY, (3,))
@@ -381,6 +373,7 @@ def test_bad_keys_are_refused(family, key, error, message):
     ("build", "error", "message"),
     [
         (lambda: Bernoulli([0.0]), TypeError, "logits must be a JAX or NumPy array of floats, got list"),
+        (lambda: Bernoulli(0.5), TypeError, "logits must be a JAX or NumPy array of floats, got float; convert it"),
         (lambda: Bernoulli(jnp.zeros(())), ValueError, r"logits must have shape \(\*batch, event\), got a scalar; use"),
         (lambda: Bernoulli(jnp.zeros(3, int)), TypeError, "logits must be floating point, got dtype int32"),
         (lambda: ContinuousBernoulli(np.zeros(3, bool)), TypeError, "logits must be floating point, got dtype bool"),
@@ -395,11 +388,6 @@ def test_bad_keys_are_refused(family, key, error, message):
 def test_bad_parameters_are_refused(build, error, message):
     with pytest.raises(error, match=message):
         build()
-
-
-def test_kl_of_another_family_is_refused():
-    with pytest.raises(TypeError, match=r"q must be a Gaussian, got Bernoulli; .* estimate the KL as the mean"):
-        kl_to_standard_normal(Bernoulli(jnp.zeros(3)))
 
 
 def test_an_empty_batch_has_no_log_probabilities():

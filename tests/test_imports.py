@@ -21,7 +21,8 @@ PACKAGE = ROOT / "vaelib"
 LAYERS = [
     {"batches", "checks", "compilation", "descriptions", "devices", "files", "interruption", "parallel", "placement"},
     {"blocks", "data", "distributions", "figures", "storage", "widgets"},
-    {"latents", "models"},
+    {"protocols"},
+    {"divergence", "latents", "models"},
     {"objectives", "saving"},
     {"evaluation", "evidence", "history", "linear_gaussian"},
     {"checkpoints", "pretrained", "results"},

@@ -1,5 +1,7 @@
 """The exact model against SciPy, Gaussian conditioning and quadrature in float64; its optima against neighbours."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -245,6 +247,27 @@ def test_jitted_calls_equal_eager_ones(exact_model, vectors):
     graphdef, state = nnx.split(exact_model)
     by_row = jax.vmap(lambda x: nnx.merge(graphdef, state).log_evidence(x))(vectors)
     np.testing.assert_allclose(by_row, eager, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "exact",
+    [
+        lambda model, x: model.encode(x),
+        lambda model, x: model.decode(model.encode(x).mu),
+        lambda model, x: model.posterior(x),
+        lambda model, x: model.log_evidence(x),
+        lambda model, x: model.exact_elbo(x, model.encode(x)),
+        lambda model, x: model.posterior_kl(x, model.encode(x)),
+        lambda model, x: model.solve_encoder(),
+    ],
+    ids=["encode", "decode", "posterior", "log_evidence", "exact_elbo", "posterior_kl", "solve_encoder"],
+)
+def test_matrix_products_are_asked_for_in_full_precision(exact_model, vectors, exact):
+    graphdef, state = nnx.split(exact_model)
+    program = str(jax.make_jaxpr(lambda state, x: exact(nnx.merge(graphdef, state), x))(state, vectors))
+    products = re.findall(r"dot_general\[.*?\]\s", program, re.DOTALL)
+    assert products
+    assert all("precision=(Precision.HIGHEST, Precision.HIGHEST)" in product for product in products)
 
 
 def test_create_and_config():

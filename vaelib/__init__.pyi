@@ -1,3 +1,4 @@
+from . import checks as checks
 from . import data as data
 from . import distributions as distributions
 from . import exercises as exercises
@@ -16,8 +17,10 @@ from .data import salt_and_pepper as salt_and_pepper
 from .distributions import Bernoulli as Bernoulli
 from .distributions import ContinuousBernoulli as ContinuousBernoulli
 from .distributions import Gaussian as Gaussian
-from .distributions import kl_to_standard_normal as kl_to_standard_normal
 from .distributions import standard_normal as standard_normal
+from .divergence import kl as kl
+from .divergence import kl_to_standard_normal as kl_to_standard_normal
+from .divergence import register_kl as register_kl
 from .evaluation import evaluate as evaluate
 from .evidence import effective_sample_size as effective_sample_size
 from .evidence import log_evidence as log_evidence
@@ -41,6 +44,8 @@ from .objectives import log_weights as log_weights
 from .objectives import reconstruction as reconstruction
 from .pretrained import load_pretrained as load_pretrained
 from .pretrained import pretrained_names as pretrained_names
+from .protocols import Distribution as Distribution
+from .protocols import LatentVariableModel as LatentVariableModel
 from .saving import load_model as load_model
 from .saving import save_model as save_model
 from .training import epochs as epochs

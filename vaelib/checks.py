@@ -59,6 +59,21 @@ def last_axis(x, size: int, name: str, meaning: str):
     return x
 
 
+def broadcast(x, parameter, name: str, parameter_name: str):
+    """Both float arrays at their common shape, the last axis the same in both.
+
+    It is explicit, so that implicit rank promotion can stay forbidden.
+    """
+    last_axis(floating(x, name), parameter.shape[-1], name, f"dimension of {parameter_name}")
+    try:
+        return jnp.broadcast_arrays(x, parameter)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} and {parameter_name} must have shapes that fit, got {x.shape} and {parameter.shape}; give them "
+            "the same batch axes, or 1 where one is repeated, with samples leading"
+        ) from error
+
+
 def batch_of(x, size: int, name: str, meaning: str):
     """A float matrix (batch, size) with at least one row and finite values."""
     floating(x, name)

@@ -7,7 +7,8 @@ axes are batch. Samples lead: `sample(key, (k,))` has shape (k, *batch, event).
 The formulas are the lesson of the series, so these few are our own; the tests hold them against SciPy and quadrature.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -18,34 +19,54 @@ from vaelib import checks
 LOG_2PI = 1.8378770664093453
 
 
-def _broadcast(x: Float[Array, "*batch event"], parameter: Float[Array, "*more event"], name: str):
-    """Both arrays at their common shape, explicitly, so that implicit rank promotion can stay forbidden."""
-    checks.floating(x, "x")
-    checks.last_axis(x, parameter.shape[-1], "x", f"entry of {name}")
-    try:
-        return jnp.broadcast_arrays(x, parameter)
-    except ValueError as error:
-        raise ValueError(
-            f"x and {name} must have shapes that fit, got {x.shape} and {parameter.shape}; give them the same batch "
-            "axes, or 1 where one is repeated, with samples leading"
-        ) from error
+class Parametric:
+    """What the families share: their parameters are checked when one is made, and again where they are used.
 
-
-def _checked_parameters(**parameters) -> None:
-    """The parameters of a new distribution are floats with an event axis.
-
-    JAX rebuilds these objects with placeholders in place of arrays; only real arrays and lists are looked at.
+    JAX takes these objects apart and rebuilds them with what it likes in the parameters' place: shapes, axes, booleans.
+    That is not checked, so that such a thing may exist; `checked` refuses it once it is asked for a number.
     """
-    arrays = {name: p for name, p in parameters.items() if hasattr(p, "dtype") or isinstance(p, list)}
-    for name, parameter in arrays.items():
-        checks.floating(parameter, name)
-        if parameter.ndim == 0:
-            raise ValueError(f"{name} must have shape (*batch, event), got a scalar; use jnp.asarray([value])")
+
+    def __post_init__(self):
+        """Refuse parameters that are not float arrays of one shape (*batch, event)."""
+        self.checked()
+
+    def checked(self) -> Self:
+        """This distribution, if its parameters are float arrays of one shape (*batch, event).
+
+        Raises TypeError or ValueError, with the parameter's name, where they are not.
+        """
+        (first, shaped), *others = vars(self).items()
+        for name, parameter in vars(self).items():
+            checks.floating(parameter, name)
+            if parameter.ndim == 0:
+                raise ValueError(f"{name} must have shape (*batch, event), got a scalar; use jnp.asarray([value])")
+        for name, parameter in others:
+            checks.same_shape(shaped, parameter, first, name)
+        return self
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Bernoulli:
+def _rebuilt_unchecked(family: type) -> type:
+    """Register a frozen dataclass with JAX, which then rebuilds it without asking `__post_init__`."""
+    names = [field.name for field in fields(family)]
+
+    def flatten(distribution):
+        return [getattr(distribution, name) for name in names], None
+
+    def flatten_with_keys(distribution):
+        return [(jax.tree_util.GetAttrKey(name), getattr(distribution, name)) for name in names], None
+
+    def unflatten(_, parameters):
+        distribution = object.__new__(family)
+        vars(distribution).update(zip(names, parameters, strict=True))
+        return distribution
+
+    jax.tree_util.register_pytree_with_keys(family, flatten_with_keys, unflatten, flatten)
+    return family
+
+
+@_rebuilt_unchecked
+@dataclass(frozen=True, eq=False)
+class Bernoulli(Parametric):
     """Independent black-or-white pixels: log p(x) = Σ_i x_i log p_i + (1 - x_i) log(1 - p_i), p = sigmoid(logits).
 
     `logits` has shape (*batch, event). For grey x in (0, 1), `log_prob` is the expected log-probability of an image
@@ -54,14 +75,10 @@ class Bernoulli:
 
     logits: Float[Array, "*batch event"]
 
-    def __post_init__(self):
-        """Refuse logits that are not an array of floats."""
-        _checked_parameters(logits=self.logits)
-
     @property
     def mean(self) -> Float[Array, "*batch event"]:
         """The probability that a pixel is white, sigmoid(logits)."""
-        return jax.nn.sigmoid(self.logits)
+        return jax.nn.sigmoid(self.checked().logits)
 
     def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
         """Minus the binary cross-entropy, summed over the last axis, in nats.
@@ -69,7 +86,7 @@ class Bernoulli:
         With a = logits it is Σ x a - log(1 + exp a), computed as x a - max(a, 0) - log1p(exp(-|a|)): the exponential
         never overflows, and the gradient is x - sigmoid(a) at any a. Raises ValueError for x outside [0, 1].
         """
-        x, logits = _broadcast(x, self.logits, "logits")
+        x, logits = checks.broadcast(x, self.checked().logits, "x", "logits")
         checks.unit_interval(x, "x")
         # min(a, -a) is -|a| with derivative 0 at a = 0; JAX gives |a| the derivative 1 there.
         softplus = jnp.maximum(logits, 0.0) + jnp.log1p(jnp.exp(jnp.minimum(logits, -logits)))
@@ -78,6 +95,7 @@ class Bernoulli:
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
         """Draw 0/1 pixels as floats, shape (*sample_shape, *batch, event)."""
         checks.key(key)
+        self.checked()
         p = jnp.broadcast_to(self.mean, (*sample_shape, *self.logits.shape))
         return jax.random.bernoulli(key, p).astype(self.logits.dtype)
 
@@ -106,9 +124,9 @@ def _coth_minus_inverse(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return jnp.where(near_zero, series, 1 / jnp.tanh(safe) - 1 / safe)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class ContinuousBernoulli:
+@_rebuilt_unchecked
+@dataclass(frozen=True, eq=False)
+class ContinuousBernoulli(Parametric):
     """Grey pixels with a proper density on [0, 1]: p(x) = Π_i C(λ_i) λ_i^x_i (1 - λ_i)^(1 - x_i), λ = sigmoid(logits).
 
     C makes each factor integrate to 1; with a = logits the density of a pixel is exp(a x) a / (exp(a) - 1).
@@ -117,14 +135,10 @@ class ContinuousBernoulli:
 
     logits: Float[Array, "*batch event"]
 
-    def __post_init__(self):
-        """Refuse logits that are not an array of floats."""
-        _checked_parameters(logits=self.logits)
-
     @property
     def mean(self) -> Float[Array, "*batch event"]:
         """E[x] = 1 / (1 - exp(-a)) - 1 / a, which is not λ: 1/2 + (coth(a/2) - 2/a) / 2."""
-        return 0.5 + 0.5 * _coth_minus_inverse(self.logits / 2)
+        return 0.5 + 0.5 * _coth_minus_inverse(self.checked().logits / 2)
 
     def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
         """The log-density, summed over the last axis, in nats; it can be positive.
@@ -132,7 +146,7 @@ class ContinuousBernoulli:
         Σ a x - log((exp(a) - 1) / a). Where x is exactly 0 or 1 the density grows without bound as a → ∓∞, if only like
         log|a|. Raises ValueError for x outside [0, 1].
         """
-        x, logits = _broadcast(x, self.logits, "logits")
+        x, logits = checks.broadcast(x, self.checked().logits, "x", "logits")
         checks.unit_interval(x, "x")
         return jnp.sum(_log_density(x, logits), axis=-1)
 
@@ -142,6 +156,7 @@ class ContinuousBernoulli:
         For a > 0, x = 1 + log(u + (1 - u) exp(-a)) / a; for a < 0 by the symmetry x → 1 - x.
         """
         checks.key(key)
+        self.checked()
         shape = (*sample_shape, *self.logits.shape)
         u = jax.random.uniform(key, shape, self.logits.dtype)
         logits = jnp.broadcast_to(self.logits, shape)
@@ -150,33 +165,27 @@ class ContinuousBernoulli:
         return jnp.where(logits >= 0, right, 1 - right)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Gaussian:
+@_rebuilt_unchecked
+@dataclass(frozen=True, eq=False)
+class Gaussian(Parametric):
     """A normal with diagonal covariance, N(mu, diag exp(log_var)); both parameters have shape (*batch, event)."""
 
     mu: Float[Array, "*batch event"]
     log_var: Float[Array, "*batch event"]
 
-    def __post_init__(self):
-        """Refuse parameters that are not floats of one shape."""
-        _checked_parameters(mu=self.mu, log_var=self.log_var)
-        if hasattr(self.mu, "shape") and hasattr(self.log_var, "shape"):
-            checks.same_shape(self.mu, self.log_var, "mu", "log_var")
-
     @property
     def mean(self) -> Float[Array, "*batch event"]:
         """The mean, mu."""
-        return self.mu
+        return self.checked().mu
 
     @property
     def std(self) -> Float[Array, "*batch event"]:
         """The standard deviation, sigma = exp(log_var / 2)."""
-        return jnp.exp(0.5 * self.log_var)
+        return jnp.exp(0.5 * self.checked().log_var)
 
     def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
         """The log-density -½ Σ (x - mu)² / sigma² + log sigma² + log 2π, summed over the last axis, in nats."""
-        x, mu = _broadcast(x, self.mu, "mu")
+        x, mu = checks.broadcast(x, self.checked().mu, "x", "mu")
         log_var = jnp.broadcast_to(self.log_var, mu.shape)
         return -0.5 * jnp.sum(jnp.square(x - mu) * jnp.exp(-log_var) + log_var + LOG_2PI, axis=-1)
 
@@ -186,6 +195,7 @@ class Gaussian:
         The shape is (*sample_shape, *batch, event).
         """
         checks.key(key)
+        self.checked()
         shape = (*sample_shape, *self.mu.shape)
         eps = jax.random.normal(key, shape, self.mu.dtype)
         return jnp.broadcast_to(self.mu, shape) + jnp.broadcast_to(self.std, shape) * eps
@@ -194,17 +204,3 @@ class Gaussian:
 def standard_normal(shape: tuple[int, ...]) -> Gaussian:
     """The prior p(z) = N(0, I) at the given shape (*batch, latent)."""
     return Gaussian(mu=jnp.zeros(shape), log_var=jnp.zeros(shape))
-
-
-def kl_to_standard_normal(q: Gaussian) -> Float[Array, "*batch"]:
-    """KL(q ‖ N(0, I)) = ½ Σ_j mu_j² + sigma_j² - log sigma_j² - 1, in nats, summed over the last axis.
-
-    Written with expm1, since sigma² - 1 loses every digit where sigma is near 1. Raises TypeError for another family:
-    the closed form is the Gaussian's. Source: Kingma & Welling (2013), appendix B.
-    """
-    if not isinstance(q, Gaussian):
-        raise TypeError(
-            f"q must be a Gaussian, got {type(q).__name__}; for another family estimate the KL as the mean of "
-            "q.log_prob(z) - p.log_prob(z) over draws z from q"
-        )
-    return 0.5 * jnp.sum(jnp.square(q.mu) + jnp.expm1(q.log_var) - q.log_var, axis=-1)

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
 from vaelib.blocks import over_images
-from vaelib.objectives import LatentVariableModel, check_log_weights, log_weights
+from vaelib.objectives import check_log_weights, log_weights
+from vaelib.protocols import LatentVariableModel, check_model
 
 CHUNK = 50  # draws of z decoded at once
 BLOCK = 100  # images treated at once; 50 × 100 images of 784 floats are 16 MB
@@ -26,7 +27,7 @@ def log_evidence(
     importance-weighted bound L_k.
 
     Args:
-        model: a `VAE` or `LinearGaussianVAE`.
+        model: a `VAE`, a `LinearGaussianVAE`, or a `LatentVariableModel` of your own that is a `flax.nnx.Module`.
         x: images, shape (batch, pixel).
         key: random key of the draws.
         num_samples: draws an image, k. One compiled program serves every k.
@@ -45,7 +46,7 @@ def log_evidence(
 def prior_log_evidence(
     model: LatentVariableModel, x: Float[Array, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
 ) -> Float[Array, " batch"]:
-    """Estimate log p(x) naively, by draws from the prior: log (1/n) Σ_i p(x|z_i), z_i ~ N(0, I), n = `num_samples`.
+    """Estimate log p(x) naively, by draws from the prior: log (1/n) Σ_i p(x|z_i), z_i ~ p(z), n = `num_samples`.
 
     It is `log_evidence` with the prior as the proposal: right on average inside the log, and useless where few draws
     explain x. Arguments, result and errors are those of `log_evidence`.
@@ -63,6 +64,7 @@ def effective_sample_size(log_w: Float[Array, "sample *batch"]) -> Float[Array, 
 
 
 def _streamed(model, x, key, num_samples, proposal) -> Float[Array, " batch"]:
+    check_model(model)
     x, key = model.check_data(x), checks.key(key)
     checks.positive_int(num_samples, "num_samples")
     return over_images(partial(_log_mean_weight, proposal=proposal), model, x, key, num_samples, block=BLOCK)

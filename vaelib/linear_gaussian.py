@@ -13,7 +13,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from vaelib import checks
-from vaelib.distributions import LOG_2PI, Gaussian, kl_to_standard_normal
+from vaelib.distributions import LOG_2PI, Gaussian, standard_normal
+from vaelib.divergence import kl_to_standard_normal
 from vaelib.objectives import Terms
 
 
@@ -96,13 +97,19 @@ class LinearGaussianVAE(nnx.Module):
         mu = product + jnp.broadcast_to(self.b[...], product.shape)
         return Gaussian(mu=mu, log_var=jnp.broadcast_to(self.log_sigma2[...], mu.shape))
 
+    def prior(self) -> Gaussian:
+        """p(z) = N(0, I), shape (latent,); the exact quantities below hold for this prior alone."""
+        return standard_normal((self.latent,))
+
     def check_data(self, x) -> Float[Array, "batch pixel"]:
         """Real vectors (batch, pixel) of any range; anything else is refused."""
         return checks.batch_of(x, self.pixels, "x", "pixel")
 
     def precision(self) -> Float[Array, "latent latent"]:
         """M = I + Wᵀ W / sigma², the inverse covariance of the posterior, the same for every x."""
-        return jnp.eye(self.latent) + _dot(self.W[...].T, self.W[...]) * jnp.exp(-self.log_sigma2[...])
+        return jnp.eye(self.latent, dtype=self.W[...].dtype) + _dot(self.W[...].T, self.W[...]) * jnp.exp(
+            -self.log_sigma2[...]
+        )
 
     def posterior(self, x: Float[Array, "*batch pixel"]):
         """The exact p(z|x) = N(M⁻¹ Wᵀ (x - b) / sigma², M⁻¹).

@@ -18,7 +18,8 @@ from jaxtyping import Array, Float
 
 from vaelib import checks
 from vaelib.compilation import jit_sooner
-from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
+from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, standard_normal
+from vaelib.protocols import Distribution
 
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 ACTIVATIONS: dict[str, Callable] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
@@ -203,13 +204,17 @@ class ImageModel(nnx.Module):
         """p(x|z) for codes z of shape (*batch, latent)."""
         return self.decoder(z)
 
+    def prior(self) -> Distribution:
+        """p(z) = N(0, I), shape (latent,); override it for another, whose parameters are then trained with the rest."""
+        return standard_normal((self.latent,))
+
     def check_data(self, x) -> Float[Array, "batch pixel"]:
         """The images (batch, pixel) in [0, 1] this model is made for; anything else is refused with the remedy."""
         return checks.unit_interval(checks.batch_of(x, self.pixels, "x", "pixel"), "x")
 
 
 class VAE(ImageModel):
-    """The variational autoencoder: the model p(x, z) = p(x|z) N(z; 0, I), and the tool q(z|x) that trains it.
+    """The variational autoencoder: the model p(x, z) = p(x|z) p(z), and the tool q(z|x) that trains it.
 
     Source: Kingma & Welling (2013), "Auto-Encoding Variational Bayes" (AEVB).
     """

@@ -5,30 +5,23 @@ minimises minus their mean over the batch; nothing here averages over images.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
-from vaelib.distributions import Gaussian, kl_to_standard_normal, standard_normal
-
-
-class LatentVariableModel(Protocol):
-    """What the objectives ask of a model: p(x, z) = p(x|z) N(z; 0, I) with an approximate posterior q(z|x)."""
-
-    latent: int
-    pixels: int
-
-    def encode(self, x) -> Gaussian:
-        """q(z|x)."""
-
-    def decode(self, z):
-        """p(x|z)."""
-
-    def check_data(self, x):
-        """The data this model is made for, or an error."""
+from vaelib.divergence import kl_given_draws
+from vaelib.protocols import (
+    Distribution,
+    LatentVariableModel,
+    check_distribution,
+    check_model,
+    check_reparameterised,
+    checked_log_prob,
+    prior_of,
+)
 
 
 class Terms(NamedTuple):
@@ -51,19 +44,20 @@ def elbo(
     key: PRNGKeyArray,
     *,
     num_samples: int = 1,
-    beta: float = 1.0,
+    beta: float | Float[Array, ""] = 1.0,
     inputs: Float[Array, "batch pixel"] | None = None,
 ) -> Terms:
     """The evidence lower bound, E_q[log p(x|z)] - beta KL(q(z|x) ‖ p(z)) ≤ log p(x) for beta ≥ 1.
 
-    The expectation is the mean over `num_samples` reparameterised draws of z; the KL is in closed form.
+    The expectation is the mean over `num_samples` reparameterised draws of z. The KL is in closed form where `kl` knows
+    one, as for the Gaussian prior, and else the mean of log q(z|x) - log p(z) over the same draws.
 
     Args:
-        model: a `VAE` or `LinearGaussianVAE`.
+        model: a `VAE`, a `LinearGaussianVAE`, or a `LatentVariableModel` of your own.
         x: images, shape (batch, pixel).
         key: random key of the draws.
         num_samples: draws of z an image, L in AEVB.
-        beta: weight of the KL; 1 is the ELBO, other values Higgins et al. (2017).
+        beta: weight of the KL, a number or a traced scalar; 1 is the ELBO, other values Higgins et al. (2017).
         inputs: what the encoder sees instead of `x`, for denoising; the reconstruction is still of `x`.
 
     Returns:
@@ -72,12 +66,11 @@ def elbo(
     Source: Kingma & Welling (2013), equations 3, 7 and 10.
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
-    if not isinstance(beta, jax.Array):
-        checks.number(beta, "beta", low=0.0)
+    _check_beta(beta)
     q = _posterior(model, _encoder_input(model, x, inputs))
-    z = q.sample(key, (num_samples,))
-    recon = jnp.mean(model.decode(z).log_prob(x), axis=0)
-    kl = kl_to_standard_normal(q)
+    z = _draw(q, key, (num_samples,), x, model)
+    recon = jnp.mean(_log_likelihood(model, x, z), axis=0)
+    kl = kl_given_draws(q, prior_of(model), z)
     return Terms(recon=recon, kl=kl, elbo=recon - beta * kl)
 
 
@@ -97,11 +90,10 @@ def log_weights(
     x, key, num_samples = _checked(model, x, key, num_samples)
     checks.one_of(proposal, ("posterior", "prior"), "proposal")
     if proposal == "prior":
-        z = standard_normal((x.shape[0], model.latent)).sample(key, (num_samples,))
-        return model.decode(z).log_prob(x)
+        z = _draw(prior_of(model), key, (num_samples, len(x)), x, model)
+        return _log_likelihood(model, x, z)
     q = _posterior(model, x)
-    z = q.sample(key, (num_samples,))
-    return _likelihood_and_weights(model, q, z, x)[1]
+    return _log_weights(model, q, x, _draw(q, key, (num_samples,), x, model))[1]
 
 
 def importance_weighted_bound(
@@ -116,23 +108,26 @@ def importance_weighted_bound(
 
     Its gradient is Σ_i w̃_i ∇ log w_i with the normalised weights w̃_i = w_i / Σ_j w_j, an average over the k draws. With
     `gradient_samples` it is estimated, without bias, from that many of the draws, chosen with the probabilities w̃_i.
-    The others cost a pass forward and none back, which nearly halves the time of a step.
+    The others cost a pass forward and none back, which nearly halves the time of a step. The key is then split: the
+    value is the one that `jax.random.split(key)[0]` gives without this option.
 
-    Returns Terms whose `elbo` is the bound; `kl` is KL(q ‖ p(z)) in closed form and `recon` the mean of log p(x|z),
-    which stay the ELBO's and so show how q is used. Source: Burda, Grosse & Salakhutdinov (2016), equation 8.
+    Returns Terms whose `elbo` is the bound; `kl` is KL(q ‖ p(z)) and `recon` the mean of log p(x|z), which stay the
+    ELBO's and so show how q is used. Source: Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
+    if gradient_samples is not None:
+        shape = (checks.positive_int(gradient_samples, "gradient_samples"), len(x))
+        key, choice_key = jax.random.split(key)
     q = _posterior(model, x)
-    z = q.sample(key, (num_samples,))
-    log_px_given_z, log_w = _likelihood_and_weights(model, q, z, x)
+    z = _draw(q, key, (num_samples,), x, model)
+    log_px_given_z, log_w = _log_weights(model, q, x, z)
     bound = log_mean_exp(log_w)
     if gradient_samples is not None:
-        shape = (checks.positive_int(gradient_samples, "gradient_samples"), x.shape[0])
-        chosen = jax.random.categorical(jax.random.fold_in(key, 1), log_w, axis=0, shape=shape)
-        z = jnp.take_along_axis(z, chosen[..., None], axis=0)
-        surrogate = jnp.mean(_likelihood_and_weights(model, q, z, x)[1], axis=0)
+        chosen = jax.random.categorical(choice_key, log_w, axis=0, shape=shape)
+        chosen_z = jnp.take_along_axis(z, chosen[..., None], axis=0)
+        surrogate = jnp.mean(_log_weights(model, q, x, chosen_z)[1], axis=0)
         bound = jax.lax.stop_gradient(bound) + (surrogate - jax.lax.stop_gradient(surrogate))
-    return Terms(recon=jnp.mean(log_px_given_z, axis=0), kl=kl_to_standard_normal(q), elbo=bound)
+    return Terms(recon=jnp.mean(log_px_given_z, axis=0), kl=kl_given_draws(q, prior_of(model), z), elbo=bound)
 
 
 def reconstruction(
@@ -144,11 +139,11 @@ def reconstruction(
     """
     x, _, _ = _checked(model, x, key, 1)
     z = model.encode(_encoder_input(model, x, inputs))
-    if isinstance(z, Gaussian):
+    if isinstance(z, Distribution):
         raise TypeError(
             f"model must encode to one code an image, got {type(model).__name__}, whose encode returns q(z|x); use elbo"
         )
-    recon = model.decode(z).log_prob(x)
+    recon = _log_likelihood(model, x, z)
     return Terms(recon=recon, kl=jnp.zeros_like(recon), elbo=recon)
 
 
@@ -165,14 +160,18 @@ def check_log_weights(log_w) -> None:
         raise ValueError(f"log_w must have shape (sample, *batch) with at least one sample, got {log_w.shape}")
 
 
-def _posterior(model, x) -> Gaussian:
-    q = model.encode(x)
-    if not isinstance(q, Gaussian):
-        raise TypeError(
-            f"model must encode to a Gaussian q(z|x), got {type(model).__name__}, whose encode does not; the objective "
-            "of an Autoencoder is reconstruction"
-        )
-    return q
+def _checked(model, x, key, num_samples):
+    check_model(model)
+    return model.check_data(x), checks.key(key), checks.positive_int(num_samples, "num_samples")
+
+
+def _check_beta(beta) -> None:
+    """A number of at least 0, or a scalar array, whose value is looked at where it is known."""
+    if isinstance(beta, jax.Array):
+        if beta.shape != ():
+            raise ValueError(f"beta must be one number, got an array of shape {beta.shape}; weigh each image outside")
+        beta = 0.0 if checks.is_traced(beta) else beta.item()
+    checks.number(beta, "beta", low=0.0)
 
 
 def _encoder_input(model, x, inputs):
@@ -182,11 +181,36 @@ def _encoder_input(model, x, inputs):
     return inputs
 
 
-def _likelihood_and_weights(model, q: Gaussian, z, x):
-    """Return log p(x|z) and log w of draws z from q, both (sample, batch)."""
-    log_px_given_z = model.decode(z).log_prob(x)
-    return log_px_given_z, log_px_given_z + standard_normal(z.shape).log_prob(z) - q.log_prob(z)
+def _posterior(model, x) -> Distribution:
+    q = model.encode(x)
+    if not isinstance(q, Distribution):
+        raise TypeError(
+            f"model must encode to a distribution q(z|x), got {type(model).__name__}, whose encode does not; the "
+            "objective of an Autoencoder is reconstruction"
+        )
+    return check_reparameterised(q)
 
 
-def _checked(model, x, key, num_samples):
-    return model.check_data(x), checks.key(key), checks.positive_int(num_samples, "num_samples")
+def _draw(distribution, key, sample_shape, x, model) -> Float[Array, "sample batch latent"]:
+    """Codes for each image, in the one shape that everything here relies on."""
+    z = distribution.sample(key, sample_shape)
+    if z.shape != (sample_shape[0], len(x), model.latent):
+        raise ValueError(
+            f"{type(distribution).__name__}.sample(key, {sample_shape}) must have shape (sample, batch, latent) = "
+            f"{(sample_shape[0], len(x), model.latent)}, got {z.shape}; a prior has parameters of shape (latent,), "
+            "q(z|x) of shape (batch, latent)"
+        )
+    return z
+
+
+def _log_likelihood(model, x, z) -> Float[Array, "*sample batch"]:
+    """Return log p(x|z), of the shape of z without its last axis."""
+    return checked_log_prob(check_distribution(model.decode(z), f"{type(model).__name__}.decode"), x, z.shape[:-1])
+
+
+def _log_weights(model, q, x, z) -> tuple[Float[Array, "sample batch"], Float[Array, "sample batch"]]:
+    """Return log p(x|z) and log w = log p(x|z) + log p(z) - log q(z|x) of draws z from q."""
+    shape = z.shape[:-1]
+    log_px_given_z = _log_likelihood(model, x, z)
+    log_joint = log_px_given_z + checked_log_prob(prior_of(model), z, shape)
+    return log_px_given_z, log_joint - checked_log_prob(q, z, shape)
