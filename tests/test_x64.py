@@ -7,7 +7,6 @@ import textwrap
 
 PROGRAM = """
     import jax
-    import jax.numpy as jnp
     import numpy as np
 
     import vaelib
@@ -15,27 +14,24 @@ PROGRAM = """
     key = jax.random.key(0)
     for dtype in (np.float32, np.float64):
         x = np.random.default_rng(0).uniform(size=(6, 5)).astype(dtype)
-        for likelihood in ("bernoulli", "continuous-bernoulli", "gaussian"):
-            model = vaelib.VAE.create(latent=2, hidden=(4,), pixels=5, likelihood=likelihood, sigma="learned")
-            p = model.decode(model.encode(x).sample(key))
-            p.log_prob(x), p.mean, p.sample(key)
-            vaelib.elbo(model, x, key, beta=0.5)
-        vaelib.importance_weighted_bound(model, x, key, num_samples=3, gradient_samples=2)
-        log_w = vaelib.log_weights(model, x, key, num_samples=3, proposal="prior")
-        vaelib.effective_sample_size(log_w), vaelib.log_mean_exp(log_w)
-        vaelib.log_evidence(model, x, key, num_samples=3), vaelib.prior_log_evidence(model, x, key, num_samples=3)
-        vaelib.kl(model.encode(x), model.prior())
-        vaelib.fit(model, x, key, epochs=1, batch_size=2, held_out=x, binarize=True, progress=False)
-        vaelib.evaluate(model, x, key), vaelib.active_units(model, x)
-
         exact = vaelib.LinearGaussianVAE.maximum_likelihood(x, latent=2)
         exact.solve_encoder()
         assert exact.A[...].dtype == exact.W[...].dtype == dtype
         q = exact.encode(x)
-        exact.posterior(x), exact.log_evidence(x), exact.exact_elbo(x, q), exact.posterior_kl(x, q)
+        exact.posterior(x), exact.log_evidence(x), exact.exact_elbo(x, q)
         assert exact.posterior_kl(x, q).dtype == dtype
-        vaelib.elbo(exact, x, key), vaelib.log_evidence(exact, x, key, num_samples=3)
-        vaelib.LinearGaussianVAE.create(latent=2, pixels=5).log_evidence(x)
+        vaelib.log_evidence(exact, x, key, num_samples=3)
+
+    for likelihood in ("bernoulli", "continuous-bernoulli", "gaussian"):
+        model = vaelib.VAE.create(latent=2, hidden=(4,), pixels=5, likelihood=likelihood, sigma="learned")
+        model.decode(model.encode(x).mu).sample(key)
+        vaelib.elbo(model, x, key, beta=0.5)
+    vaelib.importance_weighted_bound(model, x, key, num_samples=3, gradient_samples=2)
+    log_w = vaelib.log_weights(model, x, key, num_samples=3, proposal="prior")
+    vaelib.effective_sample_size(log_w), vaelib.log_mean_exp(log_w)
+    vaelib.log_evidence(model, x, key, num_samples=3), vaelib.prior_log_evidence(model, x, key, num_samples=3)
+    vaelib.fit(model, x, key, epochs=1, batch_size=2, held_out=x, binarize=True, progress=False)
+    vaelib.active_units(model, x)
 """
 
 

@@ -8,7 +8,6 @@ The formulas are the lesson of the series, so these few are our own; the tests h
 """
 
 from dataclasses import dataclass, fields
-from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -23,18 +22,15 @@ class Parametric:
     """What the families share: their parameters are checked when one is made, and again where they are used.
 
     JAX takes these objects apart and rebuilds them with what it likes in the parameters' place: shapes, axes, booleans.
-    That is not checked, so that such a thing may exist; `checked` refuses it once it is asked for a number.
+    That is not checked, so that such a thing may exist; `check` refuses it once it is asked for a number.
     """
 
     def __post_init__(self):
-        """Refuse parameters that are not float arrays of one shape (*batch, event)."""
-        self.checked()
+        """Refuse bad parameters, as `check` does."""
+        self.check()
 
-    def checked(self) -> Self:
-        """This distribution, if its parameters are float arrays of one shape (*batch, event).
-
-        Raises TypeError or ValueError, with the parameter's name, where they are not.
-        """
+    def check(self) -> None:
+        """Refuse with TypeError or ValueError parameters that are not float arrays of one shape (*batch, event)."""
         (first, shaped), *others = vars(self).items()
         for name, parameter in vars(self).items():
             checks.floating(parameter, name)
@@ -42,7 +38,6 @@ class Parametric:
                 raise ValueError(f"{name} must have shape (*batch, event), got a scalar; use jnp.asarray([value])")
         for name, parameter in others:
             checks.same_shape(shaped, parameter, first, name)
-        return self
 
 
 def _rebuilt_unchecked(family: type) -> type:
@@ -56,7 +51,7 @@ def _rebuilt_unchecked(family: type) -> type:
         return [(jax.tree_util.GetAttrKey(name), getattr(distribution, name)) for name in names], None
 
     def unflatten(_, parameters):
-        distribution = object.__new__(family)
+        distribution: Parametric = object.__new__(family)
         vars(distribution).update(zip(names, parameters, strict=True))
         return distribution
 
@@ -78,7 +73,8 @@ class Bernoulli(Parametric):
     @property
     def mean(self) -> Float[Array, "*batch event"]:
         """The probability that a pixel is white, sigmoid(logits)."""
-        return jax.nn.sigmoid(self.checked().logits)
+        self.check()
+        return jax.nn.sigmoid(self.logits)
 
     def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
         """Minus the binary cross-entropy, summed over the last axis, in nats.
@@ -86,7 +82,8 @@ class Bernoulli(Parametric):
         With a = logits it is Σ x a - log(1 + exp a), computed as x a - max(a, 0) - log1p(exp(-|a|)): the exponential
         never overflows, and the gradient is x - sigmoid(a) at any a. Raises ValueError for x outside [0, 1].
         """
-        x, logits = checks.broadcast(x, self.checked().logits, "x", "logits")
+        self.check()
+        x, logits = checks.broadcast(x, self.logits, "x", "logits")
         checks.unit_interval(x, "x")
         # min(a, -a) is -|a| with derivative 0 at a = 0; JAX gives |a| the derivative 1 there.
         softplus = jnp.maximum(logits, 0.0) + jnp.log1p(jnp.exp(jnp.minimum(logits, -logits)))
@@ -95,7 +92,7 @@ class Bernoulli(Parametric):
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
         """Draw 0/1 pixels as floats, shape (*sample_shape, *batch, event)."""
         checks.key(key)
-        self.checked()
+        self.check()
         p = jnp.broadcast_to(self.mean, (*sample_shape, *self.logits.shape))
         return jax.random.bernoulli(key, p).astype(self.logits.dtype)
 
@@ -138,7 +135,8 @@ class ContinuousBernoulli(Parametric):
     @property
     def mean(self) -> Float[Array, "*batch event"]:
         """E[x] = 1 / (1 - exp(-a)) - 1 / a, which is not λ: 1/2 + (coth(a/2) - 2/a) / 2."""
-        return 0.5 + 0.5 * _coth_minus_inverse(self.checked().logits / 2)
+        self.check()
+        return 0.5 + 0.5 * _coth_minus_inverse(self.logits / 2)
 
     def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
         """The log-density, summed over the last axis, in nats; it can be positive.
@@ -146,7 +144,8 @@ class ContinuousBernoulli(Parametric):
         Σ a x - log((exp(a) - 1) / a). Where x is exactly 0 or 1 the density grows without bound as a → ∓∞, if only like
         log|a|. Raises ValueError for x outside [0, 1].
         """
-        x, logits = checks.broadcast(x, self.checked().logits, "x", "logits")
+        self.check()
+        x, logits = checks.broadcast(x, self.logits, "x", "logits")
         checks.unit_interval(x, "x")
         return jnp.sum(_log_density(x, logits), axis=-1)
 
@@ -156,7 +155,7 @@ class ContinuousBernoulli(Parametric):
         For a > 0, x = 1 + log(u + (1 - u) exp(-a)) / a; for a < 0 by the symmetry x → 1 - x.
         """
         checks.key(key)
-        self.checked()
+        self.check()
         shape = (*sample_shape, *self.logits.shape)
         u = jax.random.uniform(key, shape, self.logits.dtype)
         logits = jnp.broadcast_to(self.logits, shape)
@@ -176,16 +175,19 @@ class Gaussian(Parametric):
     @property
     def mean(self) -> Float[Array, "*batch event"]:
         """The mean, mu."""
-        return self.checked().mu
+        self.check()
+        return self.mu
 
     @property
     def std(self) -> Float[Array, "*batch event"]:
         """The standard deviation, sigma = exp(log_var / 2)."""
-        return jnp.exp(0.5 * self.checked().log_var)
+        self.check()
+        return jnp.exp(0.5 * self.log_var)
 
     def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
         """The log-density -½ Σ (x - mu)² / sigma² + log sigma² + log 2π, summed over the last axis, in nats."""
-        x, mu = checks.broadcast(x, self.checked().mu, "x", "mu")
+        self.check()
+        x, mu = checks.broadcast(x, self.mu, "x", "mu")
         log_var = jnp.broadcast_to(self.log_var, mu.shape)
         return -0.5 * jnp.sum(jnp.square(x - mu) * jnp.exp(-log_var) + log_var + LOG_2PI, axis=-1)
 
@@ -195,7 +197,7 @@ class Gaussian(Parametric):
         The shape is (*sample_shape, *batch, event).
         """
         checks.key(key)
-        self.checked()
+        self.check()
         shape = (*sample_shape, *self.mu.shape)
         eps = jax.random.normal(key, shape, self.mu.dtype)
         return jnp.broadcast_to(self.mu, shape) + jnp.broadcast_to(self.std, shape) * eps

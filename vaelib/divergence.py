@@ -77,14 +77,16 @@ def kl_to_standard_normal(q: Gaussian) -> Float[Array, "*batch"]:
             f"q must be a Gaussian, got {type(q).__name__}; for another family estimate the KL as the mean of "
             "q.log_prob(z) - p.log_prob(z) over draws z from q, as kl does"
         )
-    q.checked()
+    q.check()
     return 0.5 * jnp.sum(jnp.square(q.mu) + jnp.expm1(q.log_var) - q.log_var, axis=-1)
 
 
 @register_kl(Gaussian, Gaussian)
 def _of_gaussians(q: Gaussian, p: Gaussian) -> Float[Array, "*batch"]:
     """The KL is the same in any units of z: in those of p, (z - mu_p) / sigma_p, p is the standard normal."""
-    q_mu, p_mu = checks.broadcast(q.checked().mu, p.checked().mu, "q.mu", "p.mu")
+    q.check()
+    p.check()
+    q_mu, p_mu = checks.broadcast(q.mu, p.mu, "q.mu", "p.mu")
     q_log_var, p_log_var = jnp.broadcast_arrays(q.log_var, p.log_var)
     return kl_to_standard_normal(Gaussian((q_mu - p_mu) * jnp.exp(-0.5 * p_log_var), q_log_var - p_log_var))
 
@@ -92,7 +94,9 @@ def _of_gaussians(q: Gaussian, p: Gaussian) -> Float[Array, "*batch"]:
 @register_kl(Bernoulli, Bernoulli)
 def _of_bernoullis(q: Bernoulli, p: Bernoulli) -> Float[Array, "*batch"]:
     """Σ q log(q/p) + (1 - q) log((1 - q)/(1 - p)), with log(1 - sigmoid(a)) = log sigmoid(-a)."""
-    a, b = checks.broadcast(q.checked().logits, p.checked().logits, "q.logits", "p.logits")
+    q.check()
+    p.check()
+    a, b = checks.broadcast(q.logits, p.logits, "q.logits", "p.logits")
     white = jax.nn.sigmoid(a) * (jax.nn.log_sigmoid(a) - jax.nn.log_sigmoid(b))
     black = jax.nn.sigmoid(-a) * (jax.nn.log_sigmoid(-a) - jax.nn.log_sigmoid(-b))
     return jnp.sum(white + black, axis=-1)
