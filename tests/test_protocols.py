@@ -52,6 +52,9 @@ USES = {
     "log_weights": partial(vaelib.log_weights, num_samples=3),
     "log_evidence": partial(vaelib.log_evidence, num_samples=3),
     "prior_log_evidence": partial(vaelib.prior_log_evidence, num_samples=3),
+    "evaluate": vaelib.evaluate,
+    "fit": partial(vaelib.fit, batch_size=8, epochs=1, progress=False),
+    "codes": lambda model, x, key: vaelib.codes(model, x),
 }
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 
@@ -81,6 +84,28 @@ def test_a_model_of_ones_own_has_objectives_and_evidence(small, images):
     for estimate in (vaelib.log_evidence, vaelib.prior_log_evidence):
         assert np.all(np.abs(estimate(small, images, KEY, num_samples=20_000) - bound.elbo) < 5 * error)
     assert np.all(np.asarray(terms.elbo) < bound.elbo)
+
+
+def test_a_model_of_ones_own_is_evaluated_and_has_codes(small, images):
+    assert vaelib.evaluate(small, images, KEY)["elbo"] == pytest.approx(
+        float(vaelib.elbo(small, images, jax.random.fold_in(KEY, 0)).elbo.mean()), rel=1e-5
+    )
+    np.testing.assert_allclose(vaelib.codes(small, images), small.encode(images).mu, rtol=1e-5, atol=1e-6)
+
+
+def test_codes_are_means_of_any_posterior(images):
+    class Halves(vaelib.Gaussian):
+        @property
+        def mean(self):
+            return self.mu / 2
+
+    class Halved(Small):
+        def encode(self, x):
+            q = super().encode(x)
+            return Halves(q.mu, q.log_var)
+
+    model = Halved(rngs=nnx.Rngs(0))
+    np.testing.assert_allclose(vaelib.codes(model, images), model.encode(images).mu / 2, rtol=1e-5, atol=1e-6)
 
 
 def test_a_model_without_a_prior_has_the_standard_normal(small):

@@ -6,12 +6,14 @@ from jaxtyping import Array, Bool, Float
 
 from vaelib import checks
 from vaelib.blocks import over_images
+from vaelib.protocols import Distribution, check_model
 
 BLOCK = 1000  # images encoded at once
 
 
 def codes(model, images: Float[Array, "image pixel"]) -> Float[Array, "image latent"]:
     """One code an image: the mean of q(z|x) for a model with a posterior, z(x) for an autoencoder."""
+    check_model(model)
     return over_images(_code, model, model.check_data(images), jax.random.key(0), block=BLOCK)
 
 
@@ -35,4 +37,4 @@ def active_units(model, images: Float[Array, "image pixel"], *, threshold: float
 
 def _code(model, images, _) -> Float[Array, "image latent"]:
     encoded = model.encode(images)
-    return getattr(encoded, "mu", encoded)
+    return encoded.mean if isinstance(encoded, Distribution) else encoded

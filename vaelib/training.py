@@ -34,6 +34,7 @@ from vaelib.evaluation import evaluate
 from vaelib.history import Epoch, History
 from vaelib.interruption import interruption
 from vaelib.objectives import Objective, Terms, elbo
+from vaelib.protocols import check_model
 
 # A training's key is folded with 0 for evaluation, with this for the held-out images, with 1, 2, ... for the epochs.
 HELD_OUT = 2**32 - 1
@@ -152,6 +153,7 @@ def epochs(
     """
     with parallel.together():
         total, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
+        check_model(model)
         data, key = batches.checked(model, data, "data"), checks.key(key)
         if batch_size > batches.rows_of(data):
             raise ValueError(
