@@ -11,9 +11,9 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from vaelib import storage
+from vaelib.descriptions import leaf_name
 from vaelib.history import History
 
 FORMAT, FIRST_FORMAT = "vaelib checkpoint 2", "vaelib checkpoint 1"
@@ -97,19 +97,13 @@ class Checkpoint:
 
 
 def _names(state) -> list[str]:
-    """A name for each leaf: the keys and attributes that lead to it, without what a version of Flax puts between."""
-    paths = jax.tree_util.tree_flatten_with_path(state, is_leaf=lambda node: isinstance(node, nnx.Variable))[0]
-    return [".".join(map(_key_name, path)) for path, _ in paths]
+    return [leaf_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
 
 
 def _first_names(state) -> list[str]:
     """The leaves' names in the first format, which had no state beside weights and optimiser."""
     parameters, _, optimizer = state
     return [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path((parameters, optimizer))]
-
-
-def _key_name(key) -> str:
-    return str(next(getattr(key, name) for name in ("key", "name", "idx") if hasattr(key, name)))
 
 
 def _difference(name: str, saved: dict, now: dict) -> str:

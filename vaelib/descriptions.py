@@ -69,6 +69,21 @@ def describe_settings(settings: Mapping[str, object], vouch_for: Collection[str]
     return described
 
 
+def variables_of(model: nnx.Module, kind=nnx.Variable) -> dict[str, jax.Array]:
+    """The arrays of a model's variables by dotted name, such as "decoder.output.kernel"."""
+    leaves = jax.tree_util.tree_leaves_with_path(nnx.state(model, kind))
+    variables = {leaf_name(path): leaf for path, leaf in leaves}
+    if len(variables) < len(leaves):
+        raise ValueError("the model's variables must have different dotted names; rename those with a dot in a name")
+    return variables
+
+
+def leaf_name(path) -> str:
+    """A leaf's dotted name in a tree of variables: its path, without the step from a variable to its value."""
+    value = jax.tree_util.GetAttrKey("value")
+    return jax.tree_util.keystr(tuple(key for key in path if key != value), simple=True, separator=".")
+
+
 class Static:
     """A value that a compiled program depends on, equal to each value that is described alike and can not change.
 
@@ -199,15 +214,12 @@ def _class(cls, inside):
 
 
 def _module(model: nnx.Module, inside):
-    return [_structure(model, inside), [_described(value[...], inside) for value in variables_of(model).values()]]
+    return [_structure(model, inside), [_described(array, inside) for array in variables_of(model).values()]]
 
 
 def _structure(model: nnx.Module, inside):
     """A model's class and configuration or, where it has none, its attributes; and its variables' shapes."""
-    variables = [
-        [name, type(variable).__name__, str(variable[...].dtype), list(variable[...].shape)]
-        for name, variable in variables_of(model).items()
-    ]
+    variables = [[name, str(array.dtype), list(array.shape)] for name, array in variables_of(model).items()]
     config = getattr(model, "config", None)
     attributes = _pairs(config, inside) if isinstance(config, Mapping) else list(_attributes(model, inside))
     return [_described(type(model), inside), attributes, variables]
@@ -226,12 +238,6 @@ def _attributes(model: nnx.Module, inside):
             yield [_dotted(path), _described(type(value), inside)]
         elif isinstance(value, bool | int | float | str) or not _in_library(type(nodes[path[:-1]])):
             yield [_dotted(path), _described(value, inside)]
-
-
-def variables_of(model: nnx.Module) -> dict[str, nnx.Variable]:
-    """A model's variables by dotted name, in its order; they are the model's own, so setting one sets the model."""
-    found = {_dotted(path): value for path, value in nnx.iter_graph(model) if isinstance(value, nnx.Variable)}
-    return dict(sorted(found.items()))
 
 
 def _dotted(path) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 
 from vaelib import checks
+from vaelib.descriptions import leaf_name, variables_of
 from vaelib.models import VAE, Autoencoder, ImageModel
 from vaelib.storage import read_tensors, write_tensors
 
@@ -40,7 +41,7 @@ def save_model(
     """
     if not isinstance(model, nnx.Module):
         raise TypeError(f"model must be a VAE, an Autoencoder or another nnx.Module, got {type(model).__name__}")
-    tensors, parameters, dtypes = _variables(model), _variables(model, nnx.Param), {}
+    tensors, parameters, dtypes = variables_of(model), variables_of(model, nnx.Param), {}
     if dtype is not None:
         checks.one_of(dtype, PRECISIONS, "dtype")
         for name, parameter in parameters.items():
@@ -80,24 +81,9 @@ def load_model(path: str | os.PathLike, model: nnx.Module | None = None) -> nnx.
         model = _abstract_model(record, where)
     else:
         _check_same(model, record, where)
-    values = _checked(tensors, _variables(model), record, where)
-    nnx.update(model, jax.tree_util.tree_map_with_path(lambda path, _: values[_name(path)], nnx.state(model)))
+    values = _checked(tensors, variables_of(model), record, where)
+    nnx.update(model, jax.tree_util.tree_map_with_path(lambda path, _: values[leaf_name(path)], nnx.state(model)))
     return model
-
-
-def _variables(model: nnx.Module, kind=nnx.Variable) -> dict[str, jax.Array]:
-    """The arrays of a model's variables by dotted name."""
-    leaves = jax.tree_util.tree_leaves_with_path(nnx.state(model, kind))
-    variables = {_name(path): leaf for path, leaf in leaves}
-    if len(variables) < len(leaves):
-        raise ValueError("the model's variables must have different dotted names; rename those with a dot in a name")
-    return variables
-
-
-def _name(path) -> str:
-    """A leaf's name, "decoder.output.kernel": the model's own path, without the step from a variable to its value."""
-    value = jax.tree_util.GetAttrKey("value")
-    return jax.tree_util.keystr(tuple(key for key in path if key != value), simple=True, separator=".")
 
 
 def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:

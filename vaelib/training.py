@@ -38,6 +38,7 @@ from vaelib.protocols import check_model
 
 # A training's key is folded with 0 for evaluation, with this for the held-out images, with 1, 2, ... for the epochs.
 HELD_OUT = 2**32 - 1
+ADAM = optax.chain(optax.scale_by_adam())  # its step size is a number of each step
 
 
 def fit(
@@ -168,7 +169,7 @@ def epochs(
         if held_out is not None and binarize:
             binary = draw_binary(batches.images_of(held_out), jax.random.fold_in(key, HELD_OUT))
             held_out = batches.with_images(held_out, binary)
-        step = _Step(Static(objective), Static(optimizer or optax.scale_by_adam()), Static(corrupt), binarize, mesh)
+        step = _Step(Static(objective), Static(optimizer or ADAM), Static(corrupt), binarize, mesh)
         if checkpoint is None and resume:
             raise ValueError("resume=True needs checkpoint, the file to go on from; got checkpoint=None")
         record = describe_settings(settings, vouch_for) if checkpoint is not None or parallel.are_several() else {}
