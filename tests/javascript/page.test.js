@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { deflateRawSync } from "node:zlib";
+import { load } from "./load.js";
+
+const files = ["engine.js", "parts.js", "picture.js", "page.js"];
+const fresh = () => load(files, ["interleave", "inflate", "openPage", "pageState", "picture", "rangeSlider"]);
+const packed = (...bytes) => deflateRawSync(Uint8Array.from(bytes)).toString("base64");
+const settled = () => new Promise(setImmediate);
+
+// A decoder of one pixel, the sigmoid of z1 + 2 z2: weights 1, 2 and bias 0 in half precision, byte planes apart.
+const PAGE = {
+  image_shape: [1, 1, 1],
+  header: { sizes: [2, 1], activation: "relu", output: "sigmoid", half: true },
+  weights: packed(0x00, 0x00, 0x00, 0x3c, 0x40, 0x00),
+  ...{ plane: {}, names: ["z₁", "z₂"], order: [1, 0], reach: [3, 3], codes: [], titles: [], digits: packed() },
+};
+
+async function opened(changes = {}) {
+  const loaded = fresh();
+  const el = new loaded.Element("main");
+  await loaded.openPage({ ...PAGE, ...changes }, el);
+  await settled();
+  const named = (name) => el.find((element) => element.name === name);
+  const button = (text) => named("button").find((made) => made.textContent === text);
+  const [canvas, real] = named("canvas");
+  return { el, named, button, canvas, real, frames: loaded.frames };
+}
+
+const sigmoid = (a) => 1 / (1 + Math.exp(-a));
+
+test("byte planes become numbers, and base 64 becomes bytes", async () => {
+  const { interleave, inflate } = fresh();
+  assert.deepEqual(Array.from(interleave(Uint8Array.of(1, 2, 3, 11, 12, 13), 2)), [1, 11, 2, 12, 3, 13]);
+  assert.deepEqual(Array.from(await inflate(packed(0, 255, 7))), [0, 255, 7]);
+  assert.equal((await inflate(packed())).length, 0);
+});
+
+test("the state tells who listens, until they listen no more", () => {
+  const state = fresh().pageState({ a: 1 });
+  const heard = [];
+  const listener = (_, value, options) => heard.push([value, options.by]);
+  state.on("change:a", listener);
+  state.set("a", 2, { by: "hand" });
+  state.off("change:a", listener);
+  state.set("a", 3);
+  assert.deepEqual([heard, state.get("a")], [[[2, "hand"]], 3]);
+});
+
+test("a slider shows its value, and reaches to where it is set", () => {
+  const { line, model } = fresh().rangeSlider("z₁", 3);
+  const [, input, output] = line.children;
+  input.value = "1.234";
+  input.fire("input");
+  assert.deepEqual([model.get("value"), output.textContent], [1.234, "1.23"]);
+  model.set("value", -4.5);
+  assert.deepEqual([input.value, input.min, input.max, output.textContent], ["-4.5", "-4.5", "3", "-4.50"]);
+});
+
+test("a page decodes where its sliders stand", async () => {
+  const { named, canvas } = await opened();
+  assert.deepEqual(Array.from(canvas.pixels), [0.5]);
+  const [second, first] = named("input"); // the most active dimension first
+  first.value = "1";
+  first.fire("input");
+  second.value = "-0.25";
+  second.fire("input");
+  await settled();
+  assert.deepEqual(Array.from(canvas.z), [1, -0.25]);
+  assert.ok(Math.abs(canvas.pixels[0] - sigmoid(0.5)) < 1e-6);
+});
+
+test("without images the page has nothing to encode, and all else works", async () => {
+  const { button, canvas, frames } = await opened();
+  const names = ["Draw from the prior", "Encode a real digit", "Interpolate to another", "Reset"];
+  assert.deepEqual(names.map((name) => button(name).disabled), [false, true, true, false]);
+  button("Draw from the prior").fire("click");
+  frames.shift()(0);
+  frames.shift()(300);
+  await settled();
+  assert.ok(canvas.z[0] !== 0 && canvas.z[1] !== 0);
+});
+
+test("a real image is shown beside its reconstruction, and the caption names it", async () => {
+  const images = { codes: [[2, -1]], titles: ["Image 0, digit 7"], digits: packed(51) };
+  const { button, canvas, real, named, frames } = await opened(images);
+  button("Encode a real digit").fire("click");
+  frames.shift()(1000);
+  frames.shift()(1150); // half of the way
+  assert.deepEqual(Array.from(canvas.z), [1, -0.5]);
+  frames.shift()(1300);
+  await settled();
+  assert.deepEqual(Array.from(canvas.z), [2, -1]);
+  assert.deepEqual(real.painted.slice(0, 3), [51, 51, 51]);
+  const caption = named("p").find((element) => element.attributes.class === "caption");
+  assert.equal(caption.textContent, "Image 0, digit 7: z is the mean of q(z|x).");
+  button("Reset").fire("click");
+  assert.equal(named("figure")[1].hidden, true);
+});
+
+test("each code comes with its own image", async () => {
+  const images = { codes: [[2, -1], [1, 1]], titles: ["Image 0", "Image 1"], digits: packed(51, 102) };
+  const { button, real, named } = await opened(images);
+  const caption = named("p").find((element) => element.attributes.class === "caption");
+  for (let click = 0; click < 16; click++) {
+    button("Encode a real digit").fire("click");
+    assert.equal(real.painted[0], caption.textContent.startsWith("Image 0:") ? 51 : 102);
+  }
+});
+
+test("a slider that the kernel moves ends no motion", async () => {
+  const { picture, pageState, Element, frames } = fresh();
+  const slider = pageState({ value: 0 });
+  const state = pageState({ image_shape: [1, 1, 1], plane: {}, caption: "", original: new Uint8Array(0) });
+  const el = new Element("div");
+  const shown = picture({ state, sliders: [slider], el });
+  shown.start({ decode: () => Float32Array.of(0.5) });
+  shown.glide({ to: [2], seconds: 1 });
+  slider.set("value", 0.7);
+  frames.shift()(0);
+  frames.shift()(500);
+  assert.deepEqual(Array.from(el.find((element) => element.name === "canvas")[0].z), [1]);
+});
+
+test("the reader's hand ends a motion", async () => {
+  const { button, canvas, named, frames } = await opened({ codes: [[2, -1]], titles: ["Image 0"], digits: packed(0) });
+  button("Interpolate to another").fire("click");
+  frames.shift()(0);
+  const [, first] = named("input");
+  first.value = "0.5";
+  first.fire("input");
+  frames.shift()(100);
+  await settled();
+  assert.deepEqual([Array.from(canvas.z), frames.length], [[0.5, -1], 0]);
+});
+
+test("NaN is said in place of the picture", async () => {
+  const { named } = await opened({ weights: packed(0x00, 0x00, 0x00, 0x7e, 0x7e, 0x7e) });
+  const alert = named("p").find((element) => element.attributes.role === "alert");
+  assert.match(alert.textContent, /The decoder yields NaN/);
+  assert.equal(alert.hidden, false);
+});
+
+test("a picture that is taken away listens no more", () => {
+  const { picture, pageState, Element } = fresh();
+  const counts = {};
+  const counted = (state) => ({
+    ...state,
+    on: (event) => (counts[event] = (counts[event] ?? 0) + 1),
+    off: (event) => (counts[event] -= 1),
+  });
+  const state = counted(pageState({ image_shape: [1, 1, 1], plane: {}, caption: "", original: new Uint8Array(0) }));
+  picture({ state, sliders: [counted(pageState({ value: 0 }))], el: new Element("div") }).stop();
+  assert.ok(Object.keys(counts).length >= 5);
+  assert.ok(Object.values(counts).every((count) => count === 0));
+});
