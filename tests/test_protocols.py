@@ -128,7 +128,7 @@ def test_what_lacks_everything_is_refused(use, images):
 
 @every_use
 @pytest.mark.parametrize("name", HOW_TO_WRITE)
-def test_a_model_that_lacks_one_thing_is_told_how_to_write_it(use, name, images, compilations):
+def test_a_model_that_lacks_one_thing_is_refused_with_what_to_write(use, name, images, compilations):
     class Incomplete:
         latent, pixels = 2, 36
         encode = decode = check_data = None

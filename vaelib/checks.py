@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+AnyArray = jax.Array | np.ndarray  # what the library takes; it returns jax.Array
+
 
 def is_traced(x) -> bool:
     """Whether the values of `x` are unknown because JAX is tracing."""

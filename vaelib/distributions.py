@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
+from vaelib.checks import AnyArray
 
 LOG_2PI = 1.8378770664093453
 
@@ -68,7 +69,7 @@ class Bernoulli(Parametric):
     whose pixels are drawn black or white with mean x; it is not a density of x (see `ContinuousBernoulli`).
     """
 
-    logits: Float[Array, "*batch event"]
+    logits: Float[AnyArray, "*batch event"]
 
     @property
     def mean(self) -> Float[Array, "*batch event"]:
@@ -76,7 +77,7 @@ class Bernoulli(Parametric):
         self.check()
         return jax.nn.sigmoid(self.logits)
 
-    def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
+    def log_prob(self, x: Float[AnyArray, "*any event"]) -> Float[Array, "*broadcast"]:
         """Minus the binary cross-entropy, summed over the last axis, in nats.
 
         With a = logits it is Σ x a - log(1 + exp a), computed as x a - max(a, 0) - log1p(exp(-|a|)): the exponential
@@ -97,7 +98,7 @@ class Bernoulli(Parametric):
         return jax.random.bernoulli(key, p).astype(self.logits.dtype)
 
 
-def _log_density(x: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def _log_density(x: Float[AnyArray, "*shape"], a: Float[AnyArray, "*shape"]) -> Float[Array, "*shape"]:
     """Return log of exp(a x) a / (exp(a) - 1), each pixel's, exact to rounding from a = 0 to the largest float.
 
     Near a = 0 by the series of log(sinh(a/2) / (a/2)); elsewhere as log|a| - y|a| - log1p(-exp(-|a|)), where y = 1 - x
@@ -112,7 +113,7 @@ def _log_density(x: Float[Array, "*shape"], a: Float[Array, "*shape"]) -> Float[
     return jnp.where(near_zero, series, direct)
 
 
-def _coth_minus_inverse(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def _coth_minus_inverse(u: Float[AnyArray, "*shape"]) -> Float[Array, "*shape"]:
     """coth(u) - 1/u, the derivative of log(sinh(u)/u)."""
     near_zero = jnp.abs(u) < 0.3
     safe = jnp.where(near_zero, 1.0, u)
@@ -130,7 +131,7 @@ class ContinuousBernoulli(Parametric):
     Source: Loaiza-Ganem & Cunningham (2019), "The continuous Bernoulli".
     """
 
-    logits: Float[Array, "*batch event"]
+    logits: Float[AnyArray, "*batch event"]
 
     @property
     def mean(self) -> Float[Array, "*batch event"]:
@@ -138,7 +139,7 @@ class ContinuousBernoulli(Parametric):
         self.check()
         return 0.5 + 0.5 * _coth_minus_inverse(self.logits / 2)
 
-    def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
+    def log_prob(self, x: Float[AnyArray, "*any event"]) -> Float[Array, "*broadcast"]:
         """The log-density, summed over the last axis, in nats; it can be positive.
 
         Σ a x - log((exp(a) - 1) / a). Where x is exactly 0 or 1 the density grows without bound as a → ∓∞, if only like
@@ -169,11 +170,11 @@ class ContinuousBernoulli(Parametric):
 class Gaussian(Parametric):
     """A normal with diagonal covariance, N(mu, diag exp(log_var)); both parameters have shape (*batch, event)."""
 
-    mu: Float[Array, "*batch event"]
-    log_var: Float[Array, "*batch event"]
+    mu: Float[AnyArray, "*batch event"]
+    log_var: Float[AnyArray, "*batch event"]
 
     @property
-    def mean(self) -> Float[Array, "*batch event"]:
+    def mean(self) -> Float[AnyArray, "*batch event"]:
         """The mean, mu."""
         self.check()
         return self.mu
@@ -184,7 +185,7 @@ class Gaussian(Parametric):
         self.check()
         return jnp.exp(0.5 * self.log_var)
 
-    def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
+    def log_prob(self, x: Float[AnyArray, "*any event"]) -> Float[Array, "*broadcast"]:
         """The log-density -½ Σ (x - mu)² / sigma² + log sigma² + log 2π, summed over the last axis, in nats."""
         self.check()
         x, mu = checks.broadcast(x, self.mu, "x", "mu")

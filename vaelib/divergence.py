@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
+from vaelib.checks import AnyArray
 from vaelib.distributions import Bernoulli, Gaussian
 from vaelib.protocols import Distribution, check_reparameterised, checked_log_prob
 
@@ -60,7 +61,9 @@ def kl(
     return _over_draws(q, p, z)
 
 
-def kl_given_draws(q: Distribution, p: Distribution, z: Float[Array, "sample *batch event"]) -> Float[Array, "*batch"]:
+def kl_given_draws(
+    q: Distribution, p: Distribution, z: Float[AnyArray, "sample *batch event"]
+) -> Float[Array, "*batch"]:
     """KL(q ‖ p) as `kl` has it, where draws z of q are at hand: an estimate uses these."""
     formula = _closed_form(q, p)
     return _over_draws(q, p, z) if formula is None else formula(q, p)
@@ -108,7 +111,7 @@ def _closed_form(q: Distribution, p: Distribution) -> Callable | None:
     return next((_CLOSED_FORMS[pair] for pair in pairs if pair in _CLOSED_FORMS), None)
 
 
-def _over_draws(q: Distribution, p: Distribution, z: Float[Array, "sample *batch event"]) -> Float[Array, "*batch"]:
+def _over_draws(q: Distribution, p: Distribution, z: Float[AnyArray, "sample *batch event"]) -> Float[Array, "*batch"]:
     check_reparameterised(q)
     shape = z.shape[:-1]
     return jnp.mean(checked_log_prob(q, z, shape) - checked_log_prob(p, z, shape), axis=0)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
 from vaelib.blocks import over_images
+from vaelib.checks import AnyArray
 from vaelib.objectives import check_log_weights, log_weights
 from vaelib.protocols import LatentVariableModel, check_model
 
@@ -19,7 +20,7 @@ BLOCK = 100  # images treated at once; 50 × 100 images of 784 floats are 16 MB
 
 
 def log_evidence(
-    model: LatentVariableModel, x: Float[Array, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
+    model: LatentVariableModel, x: Float[AnyArray, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
 ) -> Float[Array, " batch"]:
     """Estimate log p(x) by importance sampling from q(z|x): log (1/k) Σ_i p(x|z_i) p(z_i) / q(z_i|x).
 
@@ -44,7 +45,7 @@ def log_evidence(
 
 
 def prior_log_evidence(
-    model: LatentVariableModel, x: Float[Array, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
+    model: LatentVariableModel, x: Float[AnyArray, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
 ) -> Float[Array, " batch"]:
     """Estimate log p(x) naively, by draws from the prior: log (1/n) Σ_i p(x|z_i), z_i ~ p(z), n = `num_samples`.
 
@@ -54,7 +55,7 @@ def prior_log_evidence(
     return _streamed(model, x, key, num_samples, "prior")
 
 
-def effective_sample_size(log_w: Float[Array, "sample *batch"]) -> Float[Array, "*batch"]:
+def effective_sample_size(log_w: Float[AnyArray, "sample *batch"]) -> Float[Array, "*batch"]:
     """(Σ w)² / Σ w², the number of equally weighted draws worth as much: from 1 (one carries all) to the number drawn.
 
     `log_w` are log weights with draws along the leading axis, as from `log_weights`. Source: Kong (1992).

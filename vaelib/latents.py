@@ -6,18 +6,19 @@ from jaxtyping import Array, Bool, Float
 
 from vaelib import checks
 from vaelib.blocks import over_images
-from vaelib.protocols import Distribution, check_model
+from vaelib.checks import AnyArray
+from vaelib.protocols import check_model
 
 BLOCK = 1000  # images encoded at once
 
 
-def codes(model, images: Float[Array, "image pixel"]) -> Float[Array, "image latent"]:
+def codes(model, images: Float[AnyArray, "image pixel"]) -> Float[Array, "image latent"]:
     """One code an image: the mean of q(z|x) for a model with a posterior, z(x) for an autoencoder."""
     check_model(model)
     return over_images(_code, model, model.check_data(images), jax.random.key(0), block=BLOCK)
 
 
-def latent_activity(model, images: Float[Array, "image pixel"]) -> Float[Array, " latent"]:
+def latent_activity(model, images: Float[AnyArray, "image pixel"]) -> Float[Array, " latent"]:
     """The variance over images of each dimension's code, Var_x(E_q[z_j | x]), shape (latent,).
 
     A dimension that q leaves at the prior whatever the image has activity 0. Source: Burda, Grosse & Salakhutdinov
@@ -29,7 +30,7 @@ def latent_activity(model, images: Float[Array, "image pixel"]) -> Float[Array, 
     return jnp.var(z, axis=0)
 
 
-def active_units(model, images: Float[Array, "image pixel"], *, threshold: float = 0.01) -> Bool[Array, " latent"]:
+def active_units(model, images: Float[AnyArray, "image pixel"], *, threshold: float = 0.01) -> Bool[Array, " latent"]:
     """Which dimensions have an activity above the threshold, 0.01 as in Burda et al. (2016); shape (latent,)."""
     checks.number(threshold, "threshold", low=0.0)
     return latent_activity(model, images) > threshold
@@ -37,4 +38,4 @@ def active_units(model, images: Float[Array, "image pixel"], *, threshold: float
 
 def _code(model, images, _) -> Float[Array, "image latent"]:
     encoded = model.encode(images)
-    return encoded.mean if isinstance(encoded, Distribution) else encoded
+    return encoded if isinstance(encoded, jax.Array) else encoded.mean

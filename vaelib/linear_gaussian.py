@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from vaelib import checks
+from vaelib.checks import AnyArray
 from vaelib.distributions import LOG_2PI, Gaussian, standard_normal
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.objectives import Terms
@@ -30,7 +31,7 @@ class LinearGaussianVAE(nnx.Module):
     new encoder is the prior, which knows nothing of x; `solve_encoder` sets it to the best of its family.
     """
 
-    def __init__(self, W: Float[Array, "pixel latent"], b: Float[Array, " pixel"], sigma: float):
+    def __init__(self, W: Float[AnyArray, "pixel latent"], b: Float[AnyArray, " pixel"], sigma: float | int):
         """Take the decoder's parameters.
 
         Raises:
@@ -43,7 +44,7 @@ class LinearGaussianVAE(nnx.Module):
                 "one latent dimension"
             )
         checks.number(sigma, "sigma", low=0.0, open_low=True)
-        self.pixels, self.latent = W.shape
+        self.pixels, self.latent = map(int, W.shape)
         self.W, self.b = nnx.Param(checks.finite(W, "W")), nnx.Param(checks.finite(b, "b"))
         # Made by NumPy, so that a model of a new size compiles nothing.
         self.log_sigma2 = nnx.Param(jax.device_put(np.asarray(2 * np.log(sigma), W.dtype)))
@@ -51,13 +52,13 @@ class LinearGaussianVAE(nnx.Module):
         self.log_var = nnx.Param(jax.device_put(np.zeros(self.latent, W.dtype)))
 
     @classmethod
-    def create(cls, *, seed: int = 0, latent: int, pixels: int, sigma: float = 1.0):
+    def create(cls, *, seed: int = 0, latent: int, pixels: int, sigma: float | int = 1.0):
         """A model with W drawn from N(0, 1) and b = 0."""
         shape = (checks.positive_int(pixels, "pixels"), checks.positive_int(latent, "latent"))
         return cls(jax.random.normal(jax.random.key(seed), shape), jnp.zeros(pixels), sigma)
 
     @classmethod
-    def maximum_likelihood(cls, x: Float[Array, "batch pixel"], latent: int):
+    def maximum_likelihood(cls, x: Float[AnyArray, "batch pixel"], latent: int):
         """The model that maximises the evidence of the data x, in closed form: principal components.
 
         W = U (Λ - sigma² I)^½ of the leading eigenvectors U of the data's covariance, sigma² the mean of the discarded
@@ -86,12 +87,12 @@ class LinearGaussianVAE(nnx.Module):
         """The arguments that rebuild a model of these sizes, ready for JSON."""
         return {"class": type(self).__name__, "latent": self.latent, "pixels": self.pixels}
 
-    def encode(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
+    def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Gaussian:
         """q(z|x), shape (*batch, latent)."""
         mu = _dot(self._centred(x), self.A[...].T)
         return Gaussian(mu=mu, log_var=jnp.broadcast_to(self.log_var[...], mu.shape))
 
-    def decode(self, z: Float[Array, "*batch latent"]) -> Gaussian:
+    def decode(self, z: Float[AnyArray, "*batch latent"]) -> Gaussian:
         """p(x|z) = N(W z + b, sigma² I), shape (*batch, pixel)."""
         product = _dot(checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension"), self.W[...].T)
         mu = product + jnp.broadcast_to(self.b[...], product.shape)
@@ -111,7 +112,7 @@ class LinearGaussianVAE(nnx.Module):
             -self.log_sigma2[...]
         )
 
-    def posterior(self, x: Float[Array, "*batch pixel"]):
+    def posterior(self, x: Float[AnyArray, "*batch pixel"]):
         """The exact p(z|x) = N(M⁻¹ Wᵀ (x - b) / sigma², M⁻¹).
 
         Returns:
@@ -121,7 +122,7 @@ class LinearGaussianVAE(nnx.Module):
         gain = _dot(covariance, self.W[...].T) * jnp.exp(-self.log_sigma2[...])
         return _dot(self._centred(x), gain.T), covariance
 
-    def log_evidence(self, x: Float[Array, "*batch pixel"]) -> Float[Array, "*batch"]:
+    def log_evidence(self, x: Float[AnyArray, "*batch pixel"]) -> Float[Array, "*batch"]:
         """The exact log p(x) = log N(x; b, W Wᵀ + sigma² I), in nats.
 
         With the posterior mean m, the quadratic form is ‖x - b - W m‖² / sigma² + ‖m‖², a sum of squares that does not
@@ -133,7 +134,7 @@ class LinearGaussianVAE(nnx.Module):
         log_det = jnp.linalg.slogdet(self.precision())[1] + self.pixels * self.log_sigma2[...]
         return -0.5 * (quadratic + log_det + self.pixels * LOG_2PI)
 
-    def exact_elbo(self, x: Float[Array, "*batch pixel"], q: Gaussian) -> Terms:
+    def exact_elbo(self, x: Float[AnyArray, "*batch pixel"], q: Gaussian) -> Terms:
         """The ELBO of any diagonal Gaussian q with its expectation in closed form, Terms of shape (*batch,), in nats.
 
         E_q‖x - b - W z‖² = ‖x - b - W mu‖² + Σ_j sigma_j² ‖W_j‖².
@@ -146,7 +147,7 @@ class LinearGaussianVAE(nnx.Module):
         kl = kl_to_standard_normal(q)
         return Terms(recon=recon, kl=kl, elbo=recon - kl)
 
-    def posterior_kl(self, x: Float[Array, "*batch pixel"], q: Gaussian) -> Float[Array, "*batch"]:
+    def posterior_kl(self, x: Float[AnyArray, "*batch pixel"], q: Gaussian) -> Float[Array, "*batch"]:
         """The exact gap KL(q ‖ p(z|x)) = ½ (tr M Σ_q + (mu - m)ᵀ M (mu - m) - latent - log|M| - log|Σ_q|), in nats."""
         m, _ = self.posterior(x)
         M = self.precision()

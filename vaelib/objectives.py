@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from vaelib import checks
+from vaelib.checks import AnyArray
 from vaelib.divergence import kl_given_draws
 from vaelib.protocols import (
     Distribution,
@@ -40,12 +41,12 @@ Objective = Callable[..., Terms]
 
 def elbo(
     model: LatentVariableModel,
-    x: Float[Array, "batch pixel"],
+    x: Float[AnyArray, "batch pixel"],
     key: PRNGKeyArray,
     *,
     num_samples: int = 1,
-    beta: float | Float[Array, ""] = 1.0,
-    inputs: Float[Array, "batch pixel"] | None = None,
+    beta: float | int | Float[AnyArray, ""] | Int[AnyArray, ""] = 1.0,
+    inputs: Float[AnyArray, "batch pixel"] | None = None,
 ) -> Terms:
     """The evidence lower bound, E_q[log p(x|z)] - beta KL(q(z|x) ‖ p(z)) ≤ log p(x) for beta ≥ 1.
 
@@ -76,7 +77,7 @@ def elbo(
 
 def log_weights(
     model: LatentVariableModel,
-    x: Float[Array, "batch pixel"],
+    x: Float[AnyArray, "batch pixel"],
     key: PRNGKeyArray,
     *,
     num_samples: int,
@@ -98,7 +99,7 @@ def log_weights(
 
 def importance_weighted_bound(
     model: LatentVariableModel,
-    x: Float[Array, "batch pixel"],
+    x: Float[AnyArray, "batch pixel"],
     key: PRNGKeyArray,
     *,
     num_samples: int,
@@ -131,7 +132,7 @@ def importance_weighted_bound(
 
 
 def reconstruction(
-    model, x: Float[Array, "batch pixel"], key: PRNGKeyArray, *, inputs: Float[Array, "batch pixel"] | None = None
+    model, x: Float[AnyArray, "batch pixel"], key: PRNGKeyArray, *, inputs: Float[AnyArray, "batch pixel"] | None = None
 ) -> Terms:
     """An autoencoder's objective: log p(x|z) at its one code z(x); the KL is absent, reported as 0.
 
@@ -147,7 +148,7 @@ def reconstruction(
     return Terms(recon=recon, kl=jnp.zeros_like(recon), elbo=recon)
 
 
-def log_mean_exp(log_w: Float[Array, "sample *batch"]) -> Float[Array, "*batch"]:
+def log_mean_exp(log_w: Float[AnyArray, "sample *batch"]) -> Float[Array, "*batch"]:
     """Return log (1/k) Σ_i exp(log w_i) over the leading axis, without overflow."""
     check_log_weights(log_w)
     return jax.nn.logsumexp(log_w, axis=0) - jnp.log(log_w.shape[0])

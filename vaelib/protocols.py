@@ -4,6 +4,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from vaelib.checks import AnyArray
 from vaelib.distributions import Bernoulli, standard_normal
 
 
@@ -14,7 +15,7 @@ class Distribution(Protocol):
     As a q(z|x) its `sample` has to be reparameterised, z = g(parameters, noise), for a gradient to pass through.
     """
 
-    def log_prob(self, x: Float[Array, "*batch event"]) -> Float[Array, "*batch"]:
+    def log_prob(self, x: Float[AnyArray, "*any event"]) -> Float[Array, "*broadcast"]:
         """The log-probability or log-density, summed over the last axis, in nats; x and the parameters broadcast."""
 
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
@@ -50,10 +51,10 @@ class LatentVariableModel(Protocol):
     latent: int
     pixels: int
 
-    def encode(self, x: Float[Array, "*batch pixel"]) -> Any:
+    def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Any:
         """q(z|x), a `Distribution` of shape (*batch, latent); an autoencoder's returns the code itself."""
 
-    def decode(self, z: Float[Array, "*batch latent"]) -> Distribution:
+    def decode(self, z: Float[AnyArray, "*batch latent"]) -> Distribution:
         """p(x|z), a `Distribution` of shape (*batch, pixel)."""
 
     def check_data(self, x: Any) -> Float[Array, "batch pixel"]:
