@@ -1,12 +1,15 @@
 """What a model reaches on images it is given, without training on them."""
 
+from collections.abc import Mapping
+
 import jax
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from vaelib import batches, checks
 from vaelib.blocks import over_images
+from vaelib.checks import AnyArray
 from vaelib.objectives import Objective, elbo
 from vaelib.protocols import check_model
 
@@ -14,7 +17,11 @@ BLOCK = 1000  # images evaluated at once
 
 
 def evaluate(
-    model: nnx.Module, data: Float[Array, "image pixel"], key: PRNGKeyArray, *, objective: Objective = elbo
+    model: nnx.Module,
+    data: Float[AnyArray, "image pixel"] | tuple | list | Mapping,
+    key: PRNGKeyArray,
+    *,
+    objective: Objective = elbo,
 ) -> dict[str, float]:
     """The mean terms of the objective over the data: {"recon": …, "kl": …, "elbo": …}, in nats per image.
 

@@ -102,7 +102,7 @@ class LinearGaussianVAE(nnx.Module):
         """p(z) = N(0, I), shape (latent,); the exact quantities below hold for this prior alone."""
         return standard_normal((self.latent,))
 
-    def check_data(self, x) -> Float[Array, "batch pixel"]:
+    def check_data(self, x) -> Float[AnyArray, "batch pixel"]:
         """Real vectors (batch, pixel) of any range; anything else is refused."""
         return checks.batch_of(x, self.pixels, "x", "pixel")
 

@@ -17,6 +17,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from vaelib import checks
+from vaelib.checks import AnyArray
 from vaelib.compilation import jit_sooner
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, standard_normal
 from vaelib.protocols import Distribution
@@ -38,7 +39,7 @@ class MLP(nnx.Module):
         self.layers = nnx.data([nnx.Linear(a, b, rngs=rngs) for a, b in zip(widths, hidden, strict=False)])
         self.activation = ACTIVATIONS[activation]
 
-    def __call__(self, h: Float[Array, "*batch inputs"]) -> Float[Array, "*batch width"]:
+    def __call__(self, h: Float[AnyArray, "*batch inputs"]) -> Float[Array, "*batch width"]:
         """The last layer's activations."""
         for layer in self.layers:
             h = self.activation(layer(h))
@@ -59,7 +60,7 @@ class Encoder(nnx.Module):
         self.mu = nnx.Linear(hidden[-1], latent, rngs=rngs)
         self.log_var = nnx.Linear(hidden[-1], latent, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
+    def __call__(self, x: Float[AnyArray, "*batch pixel"]) -> Gaussian:
         """The posterior's approximation q(z|x)."""
         h = self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel"))
         return Gaussian(mu=self.mu(h), log_var=self.log_var(h))
@@ -96,7 +97,7 @@ class Decoder(nnx.Module):
         elif likelihood == "gaussian":
             self.sigma = Constant(jnp.asarray(sigma, jnp.float32))
 
-    def __call__(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
+    def __call__(self, z: Float[AnyArray, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """The distribution p(x|z) of the image."""
         z = checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension")
         rows = z.reshape(-1, self.latent)  # samples and images as one axis: each layer is one matrix product
@@ -200,7 +201,7 @@ class ImageModel(nnx.Module):
             return cls(**config, rngs=nnx.Rngs(seed))
         return nnx.merge(*_initialised(cls, pairs, traced, jax.random.key(seed)))
 
-    def decode(self, z: Float[Array, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
+    def decode(self, z: Float[AnyArray, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
         return self.decoder(z)
 
@@ -208,7 +209,7 @@ class ImageModel(nnx.Module):
         """p(z) = N(0, I), shape (latent,); override it for another, whose parameters are then trained with the rest."""
         return standard_normal((self.latent,))
 
-    def check_data(self, x) -> Float[Array, "batch pixel"]:
+    def check_data(self, x) -> Float[AnyArray, "batch pixel"]:
         """The images (batch, pixel) in [0, 1] this model is made for; anything else is refused with the remedy."""
         return checks.unit_interval(checks.batch_of(x, self.pixels, "x", "pixel"), "x")
 
@@ -222,7 +223,7 @@ class VAE(ImageModel):
     def _build_encoder(self, sizes: dict, rngs: nnx.Rngs) -> None:
         self.encoder = Encoder(**sizes, rngs=rngs)
 
-    def encode(self, x: Float[Array, "*batch pixel"]) -> Gaussian:
+    def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Gaussian:
         """q(z|x) for images x of shape (*batch, pixel)."""
         return self.encoder(x)
 
@@ -234,7 +235,7 @@ class Autoencoder(ImageModel):
         self.trunk = MLP(sizes["pixels"], sizes["hidden"], sizes["activation"], rngs=rngs)
         self.code = nnx.Linear(sizes["hidden"][-1], sizes["latent"], rngs=rngs)
 
-    def encode(self, x: Float[Array, "*batch pixel"]) -> Float[Array, "*batch latent"]:
+    def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Float[Array, "*batch latent"]:
         """The code z of each image, shape (*batch, latent)."""
         return self.code(self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")))
 

@@ -57,7 +57,7 @@ class LatentVariableModel(Protocol):
     def decode(self, z: Float[AnyArray, "*batch latent"]) -> Distribution:
         """p(x|z), a `Distribution` of shape (*batch, pixel)."""
 
-    def check_data(self, x: Any) -> Float[Array, "batch pixel"]:
+    def check_data(self, x: Any) -> Float[AnyArray, "batch pixel"]:
         """The data this model is made for, or an error."""
 
 
