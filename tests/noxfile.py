@@ -27,7 +27,7 @@ nox.options.sessions = []
 def run(session: nox.Session, *options: str, before: tuple[str, ...] = (), **env: str) -> None:
     """Run the test command, or the part of it that was asked for, and record the notebooks' outputs afresh."""
     recording = ROOT / "build" / "machines" / f"{session.name}.jsonl"
-    record = ("-p", "nbval_record", "--record-to", str(recording))
+    record = ("-p", "nbval_record", "--record-to", str(recording), "--nbval-kernel-startup-timeout=300")
     wanted = CORE if session.posargs == ["core"] else session.posargs
     session.run(*before, "python", "-m", "pytest", *record, *options, *wanted, env=env, external=bool(before))
 
@@ -58,7 +58,7 @@ def colab(session):
     session.chdir(ROOT)
     session.install("--no-deps", "-r", COLAB)
     session.install("--constraint", COLAB, "-e", ".", *TEST_TOOLS)
-    run(session)
+    run(session, "-W", "default")  # packages of several years warn of themselves on Python 3.13
 
 
 @nox.session

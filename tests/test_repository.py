@@ -65,7 +65,8 @@ def test_the_newest_machines_are_the_supported_pythons(project):
 def test_ci_runs_machines_that_exist():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (version,) = re.findall(r"^newest=(.+)$", script, re.MULTILINE)
-    assert f"newest-{version}" in sessions()
+    assert {"colab", f"newest-{version}"} <= sessions()
+    assert "sessions=(colab)" in script
 
 
 def test_the_site_is_published_by_the_command_that_builds_it():
