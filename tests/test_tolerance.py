@@ -1,5 +1,6 @@
 """The comparison of stored outputs: words exactly, numbers within what their cell states."""
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,7 @@ from nbval_tolerance import malformed, matches, numbers
 
 pytest_plugins = ["pytester"]
 
+TOOLS = Path(nbval_tolerance.__file__).parent
 TWO = {"units": 2}
 
 
@@ -111,10 +113,10 @@ def test_a_malformed_tolerance_is_refused(tolerance, complaint):
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Runs cells, each (code, stored stdout, metadata), as the test command does."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(nbval_tolerance.__file__).parent))
+    """Runs cells, each (code, stored stdout, metadata), as the test command does, with options that follow."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (TOOLS.parent, TOOLS))))
 
-    def run(*cells):
+    def run(*cells, options=()):
         cells = [
             nbformat.v4.new_code_cell(
                 code,
@@ -125,7 +127,8 @@ def run(pytester, monkeypatch):
             for i, (code, stored, metadata) in enumerate(cells, start=1)
         ]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), pytester.path / "cells.ipynb")
-        return pytester.runpytest_subprocess("-p", "nbval_tolerance", "--nbval", "--nbval-current-env", "cells.ipynb")
+        command = ("-p", "nbval_tolerance", "--nbval", "--nbval-current-env", *options, "cells.ipynb")
+        return pytester.runpytest_subprocess(*command)
 
     return run
 
@@ -145,3 +148,10 @@ def test_a_malformed_tolerance_stops_the_run(run):
     result = run(("print(1)", "1\n", {"tolerance": {"digits": 1}}))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*cells.ipynb*a tolerance is*digits*"])
+
+
+def test_kernels_round_products_where_that_is_asked_for(run):
+    code = "import jax.numpy as jnp\nx = jnp.full((1, 1), 1 + 2.0**-12)\nprint(float((x @ x)[0, 0]) == 1)"
+    run((code, "False\n", {})).assert_outcomes(passed=1)
+    rounding = ("-p", "rounding", "--round-products", "tf32")
+    run((code, "True\n", {}), options=rounding).assert_outcomes(passed=1)

@@ -3,14 +3,15 @@
 `pytest -p rounding --round-products tf32`, or `bfloat16`.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
+import pytest
+from nbval.plugin import IPyNbCell
 from rounded import BFLOAT16, TF32, round_products
 
 BITS = {"tf32": TF32, "bfloat16": BFLOAT16}
-STARTUP = "import sys; sys.path.append({folder!r}); from rounded import round_products; round_products({bits})\n"
+FIRST = "import sys; sys.path.append({folder!r}); from rounded import round_products; round_products({bits})"
+TIMEOUT = 300  # seconds, for importing JAX
 
 
 def pytest_addoption(parser):
@@ -19,13 +20,18 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Round here, and in every kernel before its first cell."""
+    """Round in this process."""
     if kind := config.option.round_products:
         round_products(BITS[kind])
-        folder = tempfile.TemporaryDirectory(prefix="vaelib-ipython-")
-        config.add_cleanup(folder.cleanup)
-        startup = Path(folder.name) / "profile_default" / "startup"
-        startup.mkdir(parents=True)
-        code = STARTUP.format(folder=str(Path(__file__).parents[1]), bits=BITS[kind])
-        (startup / "00_round_products.py").write_text(code, encoding="utf-8")
-        os.environ["IPYTHONDIR"] = folder.name
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item):
+    """Round in a notebook's kernel before its first cell."""
+    kind = item.config.option.round_products
+    if kind and isinstance(item, IPyNbCell) and item.cell_num == 0:
+        kernel = item.parent.kernel
+        code = FIRST.format(folder=str(Path(__file__).parents[1]), bits=BITS[kind])
+        message = kernel.execute_cell_input(code, allow_stdin=False)
+        kernel.await_reply(message, timeout=TIMEOUT)
+        kernel.await_idle(message, timeout=TIMEOUT)
