@@ -1,6 +1,7 @@
 """A model as the widgets see it: two compiled functions on NumPy arrays."""
 
 import reprlib
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -95,7 +96,7 @@ def _mean_and_std(q):
 
 
 def traversal(
-    model, z: Float[np.ndarray, " latent"], dims: list[int], values: list[float]
+    model, z: Float[np.ndarray, " latent"], dims: Sequence[int], values: Sequence[float] | np.ndarray
 ) -> Float[np.ndarray, "dim value pixel"]:
     """The pictures met on the way along single axes: `z` with z[dim] = value, for each of `dims` and `values`."""
     compiled = model if isinstance(model, CompiledModel) else CompiledModel(model)

@@ -65,4 +65,5 @@ def draw_digit(
             f"{latent}; try vaelib.load_pretrained('bernoulli-z2')"
         )
     allow_widgets()
-    return Sketch(encoded, plane=encoded.plane(tuple(sorted(encoded.order[:2]))))
+    first, second = sorted(encoded.order[:2])
+    return Sketch(encoded, plane=encoded.plane((first, second)))

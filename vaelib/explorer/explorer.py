@@ -96,15 +96,15 @@ class Explorer(WithStill):
         """What is shown in place of the picture; empty while all is well."""
         return self.picture.message
 
-    def move(self, z: Sequence[float], *, caption: str = "", seconds: float = 0.3) -> None:
+    def move(self, z: Sequence[float] | np.ndarray, *, caption: str = "", seconds: float = 0.3) -> None:
         """Set all sliders; on the screen the digit gets there along a straight line.
 
         Raises TypeError or ValueError for anything but a finite number for each latent dimension, and a duration.
         """
-        z = finite_vector(z, len(self.sliders), "z")
-        self.picture.glide(z, seconds)
+        to = finite_vector(z, len(self.sliders), "z")
+        self.picture.glide(to, seconds)
         self.picture.caption = caption
-        for slider, value in zip(self.sliders, z, strict=True):
+        for slider, value in zip(self.sliders, to, strict=True):
             slider.min, slider.max = min(slider.min, float(value)), max(slider.max, float(value))
             slider.value = float(value)
 

@@ -39,8 +39,11 @@ class Layers:
 
     def halved(self) -> "Layers":
         """The same layers with their weights rounded to half precision."""
-        rounded = [tuple(array.astype(np.float16).astype(np.float32) for array in pair) for pair in self.linear]
-        return replace(self, linear=rounded)
+
+        def rounded(array):
+            return array.astype(np.float16).astype(np.float32)
+
+        return replace(self, linear=[(rounded(kernel), rounded(bias)) for kernel, bias in self.linear])
 
     def packed(self) -> tuple[dict, bytes]:
         """The header and the weights, in half precision where that loses nothing, as with the shipped weights."""
@@ -70,8 +73,8 @@ def encoder_layers(compiled: CompiledModel) -> Layers | None:
     model = compiled.module
     if getattr(model, "activation", None) not in ACTIVATIONS or not hasattr(getattr(model, "encoder", None), "log_var"):
         return None
-    heads = [_arrays(head) for head in (model.encoder.mu, model.encoder.log_var)]
-    last = tuple(np.concatenate(parts, axis=-1) for parts in zip(*heads, strict=True))
+    (mean, mean_bias), (spread, spread_bias) = _arrays(model.encoder.mu), _arrays(model.encoder.log_var)
+    last = np.concatenate([mean, spread], axis=-1), np.concatenate([mean_bias, spread_bias])
     layers = Layers([*map(_arrays, model.encoder.trunk.layers), last], model.activation, "linear")
     x = np.full((1, compiled.pixels), 0.5, np.float32)
     mu, log_var = np.split(layers(x), 2, axis=-1)

@@ -31,7 +31,7 @@ class ModelWidget(anywidget.AnyWidget):
     latent = traitlets.Int().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     plane = traitlets.Dict().tag(sync=True)
-    needs = ("decode",)
+    needs: tuple[str, ...] = ("decode",)
 
     def __init__(self, encoded: EncodedImages, **state):
         """Start listening."""

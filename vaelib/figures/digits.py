@@ -134,7 +134,7 @@ def reconstruction_sheet(
     return ax
 
 
-def prior_grid(side: int = 20, kind: str = "uniform", limit: float | None = None) -> Float[np.ndarray, "side² 2"]:
+def prior_grid(side: int = 20, kind: str = "uniform", limit: float | None = None) -> Float[np.ndarray, "code 2"]:
     """A square grid of codes z, row by row from the top left, as `manifold` draws it: z₁ to the right, z₂ upwards.
 
     "uniform" has equal steps from -limit to limit (3 unless given), corners included. "inverse-cdf" pushes the centres
@@ -158,13 +158,13 @@ def _round_numbers(values: np.ndarray) -> np.ndarray:
     """A few round numbers between the ends of rising values."""
     if len(values) == 1:
         return values
-    ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(values[0], values[-1]).round(6) + 0.0  # no -0
+    ticks = np.round(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(values[0], values[-1]), 6) + 0.0  # no -0
     return ticks[(values[0] <= ticks) & (ticks <= values[-1])]
 
 
 def manifold(
-    images: Float[Array, "side² pixel"],
-    z: Float[Array, "side² 2"],
+    images: Float[Array, "code pixel"],
+    z: Float[Array, "code 2"],
     ax: Axes | None = None,
     *,
     names: tuple[str, str] = ("z₁", "z₂"),

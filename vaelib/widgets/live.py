@@ -35,7 +35,8 @@ class LiveFigure(WithStill):
         """Draw the first frame, and let the sliders draw the next ones."""
         plt.close(fig)  # else the notebook shows the figure a second time, as a dead picture
         self._update, self._canvas = update, FigureCanvasAgg(fig)
-        self._background, self._drawn = None, frozenset()
+        self._background = None
+        self._drawn: frozenset[Artist] = frozenset()
         self.sliders = dict(sliders)
         self._image = Frame(value=self._draw(), format="png", tooltip=alt)
         width = f"{self._canvas.get_width_height()[0]}px"
