@@ -19,13 +19,14 @@ KEY = jax.random.key(0)
 class Small(nnx.Module):
     """What the documentation of `LatentVariableModel` shows, on 36 pixels."""
 
-    def __init__(self, *, rngs):
+    def __init__(self, rngs):
         self.latent, self.pixels = 2, 36
         self.to_q = nnx.Linear(36, 4, rngs=rngs)
         self.to_p = nnx.Linear(2, 36, rngs=rngs)
 
     def encode(self, x):
-        return vaelib.Gaussian(*jnp.split(self.to_q(x), 2, axis=-1))
+        mu, log_var = jnp.split(self.to_q(x), 2, axis=-1)
+        return vaelib.Gaussian(mu, log_var)
 
     def decode(self, z):
         return vaelib.Bernoulli(self.to_p(z))

@@ -29,13 +29,14 @@ class LatentVariableModel(Protocol):
     It is a `flax.nnx.Module`, if it is to be trained or its evidence estimated. A model of your own in full::
 
         class Small(nnx.Module):
-            def __init__(self, *, rngs):
+            def __init__(self, rngs):
                 self.latent, self.pixels = 2, 784
                 self.to_q = nnx.Linear(784, 4, rngs=rngs)
                 self.to_p = nnx.Linear(2, 784, rngs=rngs)
 
             def encode(self, x):
-                return vaelib.Gaussian(*jnp.split(self.to_q(x), 2, axis=-1))
+                mu, log_var = jnp.split(self.to_q(x), 2, axis=-1)
+                return vaelib.Gaussian(mu, log_var)
 
             def decode(self, z):
                 return vaelib.Bernoulli(self.to_p(z))
