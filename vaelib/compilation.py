@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import platformdirs
 
-PROGRAMS = 64  # compiled functions that are kept; the one not used for longest goes first
+PROGRAMS = 32  # compiled functions that are kept; the one not used for longest goes first
 
 
 def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None:
