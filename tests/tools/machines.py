@@ -46,7 +46,7 @@ class Distance(NamedTuple):
 
 def distances(machine: str, outputs: list[dict], stored: list[dict]) -> list[Distance] | None:
     """Those of all numbers of a cell; None where words, or the number of numbers, differ."""
-    if [list(kinds) for kinds in outputs] != [list(kinds) for kinds in stored]:
+    if [set(kinds) for kinds in outputs] != [set(kinds) for kinds in stored]:
         return None
     found = []
     for text, reference in ((now[kind], then[kind]) for now, then in zip(outputs, stored, strict=True) for kind in now):
@@ -184,7 +184,9 @@ def unsteady(notebook, name: str):
     here = prose.loose_numbers(notebook, units=1)
     for machine in sorted({machine for lines in recorded.values() for machine, _ in lines}):
         there = prose.loose_numbers(as_on(machine, notebook, recorded), units=1)
-        yield from ((machine, complaint) for complaint in there if complaint not in here)
+        yield from (
+            (machine, complaint) for complaint in there if complaint not in here and prose.NO_NEED not in complaint
+        )
 
 
 @click.group()

@@ -25,6 +25,7 @@ SOURCES = {  # of numbers that were seen, what may be told of them
     "exponential": lambda near, earlier: [math.exp(one) for one in near if abs(one) < 50],  # of nats
 }
 UNSEEN = ("picture", "known")
+NO_NEED = "it needs no source"
 PARAGRAPH = re.compile(r"^(?:> )?\*\*What you saw\*\*.*?(?=\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
 # Formulas, code and the targets of links are no statements about an output.
 NO_PROSE = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|\]\([^)]*\)", re.DOTALL)
@@ -71,7 +72,7 @@ def complaint(number: str, source: str | None, above: list, units: float) -> str
     if source is None:
         return None if tied else f"{number} is in none of the {ABOVE} code cells above, nor is its source stated"
     if tied:
-        return f"{number} is in a cell above; it needs no source"
+        return f"{number} is in a cell above; {NO_NEED}"
     if source not in SOURCES and source not in UNSEEN:
         return f"{source!r} is no source; there are {', '.join([*SOURCES, *UNSEEN])}"
     earlier = [shown for cell in above for shown in put_out(cell)]
