@@ -1,7 +1,7 @@
-"""How fast `fit` trains, beside a hand-written loop and plain PyTorch; how soon a new process has trained an epoch; and
-how much memory `log_evidence` takes.
+"""How fast `fit` trains, beside a hand-written loop, its matrix products alone, and PyTorch; how soon a new process has
+trained an epoch; and how much memory `log_evidence` takes.
 
-    python tests/benchmarks/bench_training.py                 (pip install -e ".[benchmark]" for the PyTorch line)
+    python tests/benchmarks/bench_training.py                 (pip install -e ".[benchmark]" for the PyTorch lines)
 
 Variants take turns in one run, and their ratios are taken turn by turn, because machines are noisy; quote the ratios.
 All train the same network, 784-500-500-z20-500-500-784 with Bernoulli pixels, on the bundled 10,000 digits, with Adam
@@ -94,6 +94,38 @@ def with_fit(images):
     return lambda epochs: vaelib.fit(model, data, jax.random.key(0), epochs=epochs, batch_size=BATCH, progress=False)
 
 
+def matrix_products(images):
+    """The matrix products of the same steps in the same shapes, forward and back, and nothing else of them."""
+
+    def products(x, weights):
+        """One layer after the other: h W forward; hᵀ g and g Wᵀ back, of which the first layer needs the one alone."""
+        found, h = [], x
+        for weight in weights:
+            inputs = h[:, : weight.shape[0]]  # half of the encoder's last layer is the mean, which z has the shape of
+            h = inputs @ weight
+            found.append((inputs, weight, h))
+        return [inputs.T @ g for inputs, _, g in found] + [g @ weight.T for _, weight, g in found[1:]]
+
+    @jax.jit
+    def epoch(weights, images, order):
+        def step(total, rows):
+            found = products(images[rows], weights)
+            return total + sum(product[0, 0] for product in jax.lax.optimization_barrier(found)), None
+
+        return jax.lax.scan(step, 0.0, order)[0]
+
+    keys = jax.random.split(jax.random.key(0), len(SIZES))
+    weights = [jax.random.normal(k, s) / s[0] ** 0.5 for k, s in zip(keys, SIZES, strict=True)]
+    order = jnp.arange(len(images) // BATCH * BATCH).reshape(-1, BATCH)
+    data = jnp.asarray(images)
+
+    def run(epochs):
+        for _ in range(epochs):
+            epoch(weights, data, order).block_until_ready()
+
+    return run
+
+
 def torch_step():
     """One eager update of the same network in PyTorch, as a function of a batch."""
     import torch
@@ -138,11 +170,18 @@ def plain_torch(images):
     return run
 
 
-def tuned_torch(images):
+def compiled_torch(images):
+    """The tuned loop with its step compiled by torch.compile."""
+    import torch
+
+    return tuned_torch(images, torch.compile(torch_step()))
+
+
+def tuned_torch(images, step=None):
     """The same with all that slows it taken out of Python: the data in one tensor, nothing read back in the loop."""
     import torch
 
-    step, data = torch_step(), torch.from_numpy(images)
+    step, data = step or torch_step(), torch.from_numpy(images)
 
     def run(epochs):
         for _ in range(epochs):
@@ -165,9 +204,10 @@ def describe(values) -> str:
 def main(turns: int, epochs: int, skip_processes: bool):
     """Print the ratios and their spread."""
     images, _ = vaelib.load_mnist("train", limit=10_000)
-    makers = {"vaelib.fit": with_fit, "hand-written": hand_written}
+    makers = {"vaelib.fit": with_fit, "hand-written": hand_written, "its matrix products": matrix_products}
     if importlib.util.find_spec("torch"):
         makers |= {"PyTorch, DataLoader": plain_torch, "PyTorch, one tensor": tuned_torch}
+        makers |= {"PyTorch, compiled": compiled_torch}
     runs = {name: make(images) for name, make in makers.items()}
     for run in runs.values():
         run(1)
