@@ -1,18 +1,21 @@
 """The wheel, outside the checkout: it carries digits, weights and pages, and the notebooks install it by themselves."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpec
-from nbclient import NotebookClient
+import stamp
+from loopback import serve
+from runtime import Runtime, colab_runtime
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
+REPOSITORY = "someone/vaelib"
 USE = """
 import pathlib, vaelib, vaelib.explorer
 assert pathlib.Path(vaelib.__file__).parents[1] == pathlib.Path({folder!r}), vaelib.__file__
@@ -55,25 +58,70 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def like_colab(wheel, tmp_path_factory):
-    """A folder with the wheel, and a kernel that has what Colab's setup cell installs: pip and a kernel come first."""
-    folder = tmp_path_factory.mktemp("colab")
-    (folder / "content").mkdir()
-    (folder / "content" / wheel.name).write_bytes(wheel.read_bytes())
-    venv.create(folder / "environment", with_pip=True)
-    python = folder / "environment" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "ipykernel"], check=True)
-    return folder / "content", [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+def fresh(tmp_path_factory):
+    """A runtime with pip and a kernel alone, which gets the newest packages."""
+    return Runtime(tmp_path_factory.mktemp("fresh"), sys.executable, "pip", "ipykernel")
+
+
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory):
+    """A runtime with Colab's published packages."""
+    return colab_runtime(tmp_path_factory.mktemp("colab"))
+
+
+@contextlib.contextmanager
+def github(folder: Path, wheel: Path | None):
+    """The address of a GitHub on loopback, with the repository, and with a release where there is a wheel."""
+    repository = folder / "served" / REPOSITORY
+    shutil.copytree(ROOT, folder / "tree", ignore=shutil.ignore_patterns(".*", "build", "__pycache__", "runs"))
+    author = ["-c", "user.name=someone", "-c", "user.email=someone@localhost"]
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=folder / "tree", check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", folder / "tree", repository], check=True)
+    subprocess.run(["git", "update-server-info"], cwd=repository, check=True)  # what a server of plain files needs
+    if wheel is not None:
+        release = repository / "releases" / "download" / f"v{wheel.name.split('-')[1]}"
+        release.mkdir(parents=True)
+        shutil.copy(wheel, release)
+    with serve(folder / "served") as address:
+        yield address
+
+
+def install(runtime: Runtime, source: str) -> list[str]:
+    """Run a setup cell, and return what it shows."""
+    return runtime.run(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("form", "origin"), [("uploaded", '"file:///'), ("release", "/releases/download/"), ("git", '"vcs": "git"')]
+)
+def test_the_setup_cell_changes_no_package_of_colab(colab, wheel, tmp_path, form, origin):
+    colab.uninstall("vaelib")
+    before = colab.packages()
+    if form == "uploaded":
+        shutil.copy(wheel, colab.folder)
+        source = stamp.setup_cell("")
+        install(colab, source)
+    else:
+        with github(tmp_path, wheel if form == "release" else None) as host:
+            source = stamp.setup_cell(REPOSITORY, host=host)
+            install(colab, source)
+    after = colab.packages()
+    assert {name: after.get(name) for name in before} == before
+    assert "vaelib" in after
+    assert {"vaelib", "jaxtyping", "wadler-lindig", "jedi"} >= after.keys() - before.keys()
+    assert origin in colab.origin("vaelib")
+    assert install(colab, source) == []  # the second time, with nothing to install from, nothing is tried
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_run_on_what_their_setup_cell_installs(like_colab, path, monkeypatch):
-    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    folder, command = like_colab
+@pytest.mark.parametrize("packages", ["fresh", "colab"])
+def test_notebooks_run_on_what_their_setup_cell_installs(packages, wheel, path, request):
+    runtime = request.getfixturevalue(packages)
+    shutil.copy(wheel, runtime.folder)
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
-    client.km = client.create_kernel_manager()
-    client.km._kernel_spec = KernelSpec(argv=command, display_name="like Colab", language="python")
-    client.execute()
-    assert not [o for c in notebook.cells for o in c.get("outputs", []) if o.output_type == "error"]
+    assert notebook.cells[1].source == stamp.setup_cell(stamp.configured_repository())
+    notebook.cells[1].source = stamp.setup_cell("")
+    runtime.run(notebook)

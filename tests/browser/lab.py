@@ -1,14 +1,10 @@
 """JupyterLab and Chromium, on loopback only."""
 
-import contextlib
-import functools
-import http.server
 import os
 import secrets
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -69,21 +65,6 @@ def chromium_path() -> str | None:
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     found = [os.environ.get("CHROMIUM"), *map(shutil.which, names), *(path for path in CHROME if Path(path).exists())]
     return next(filter(None, found), None)
-
-
-@contextlib.contextmanager
-def serve(folder: Path):
-    """The address of a server of the folder's files, on loopback."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def watched(page):

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from lab import heap, serve
+from lab import heap
+from loopback import serve
 
 from vaelib.data import load_mnist
 from vaelib.explorer import save_page

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lab import serve
+from loopback import serve
 
 from vaelib.pretrained import load_pretrained
 

@@ -1,0 +1,68 @@
+"""A Python of its own with a kernel, in which notebooks run as in Colab: what is not in it has to be installed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+
+COLAB = Path(__file__).parents[1] / "machines" / "colab-2026-08-19.txt"
+COLAB_PYTHON = "3.13"
+
+
+class Runtime:
+    """An environment, and the folder in which its notebooks run."""
+
+    def __init__(self, folder: Path, python: str, *requirements: str):
+        """Make the environment of a Python and install the requirements, or other words for pip."""
+        self.folder = folder / "content"
+        self.folder.mkdir()
+        environment = folder / "environment"
+        subprocess.run([python, "-m", "venv", environment], check=True)
+        self.python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+        self.pip("install", *requirements)
+
+    def pip(self, *arguments: str) -> str:
+        """Run the environment's own pip, and return what it prints."""
+        command = [self.python, "-m", "pip", "--disable-pip-version-check", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def packages(self) -> dict[str, str]:
+        """The versions by name."""
+        listed = json.loads(self.pip("list", "--format=json"))
+        return {package["name"].lower(): package["version"] for package in listed}
+
+    def uninstall(self, name: str) -> None:
+        """Take a package away, where it is there."""
+        self.pip("uninstall", "-y", name)
+
+    def origin(self, name: str) -> str:
+        """Where a package was installed from, as JSON."""
+        code = f"from importlib.metadata import distribution as d; print(d({name!r}).read_text('direct_url.json'))"
+        return subprocess.run([self.python, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    def run(self, notebook: nbformat.NotebookNode, timeout: int = 1800) -> list[str]:
+        """Run a notebook in the folder, and return its outputs; raises CellExecutionError where a cell does."""
+        client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(self.folder)}})
+        client.km = client.create_kernel_manager()
+        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        client.km._kernel_spec = KernelSpec(argv=command, display_name="runtime", language="python")
+        client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+        return [str(output) for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def colab_runtime(folder: Path, *more: str) -> Runtime:
+    """A runtime of Colab's published packages and of `more`; skips the test where Colab's Python is not installed."""
+    found = shutil.which(f"python{COLAB_PYTHON}") if sys.version_info[:2] != (3, 13) else sys.executable
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True).returncode:
+        pytest.skip(f"Colab's Python is {COLAB_PYTHON}, which is not on the PATH")
+    runtime = Runtime(folder, found, "--no-deps", "-r", str(COLAB))
+    if more:
+        runtime.pip("install", *more)
+    return runtime
