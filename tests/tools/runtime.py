@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
+from packaging.utils import canonicalize_name
 
 COLAB = Path(__file__).parents[1] / "machines" / "colab-2026-08-19.txt"
 COLAB_PYTHON = "3.13"
@@ -36,7 +37,7 @@ class Runtime:
     def packages(self) -> dict[str, str]:
         """The versions by name."""
         listed = json.loads(self.pip("list", "--format=json"))
-        return {package["name"].lower(): package["version"] for package in listed}
+        return {canonicalize_name(package["name"]): package["version"] for package in listed}
 
     def uninstall(self, name: str) -> None:
         """Take a package away, where it is there."""
