@@ -52,6 +52,11 @@ def load_mnist(
         FileNotFoundError, RuntimeError: where "tfds" finds no MNIST and cannot download it.
 
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
+
+    Example:
+        >>> images, labels = load_mnist("test", limit=3)
+        >>> images.shape, labels.tolist()
+        ((3, 784), [2, 0, 4])
     """
     checks.one_of(split, SPLITS, "split")
     checks.one_of(source, SOURCES, "source")
@@ -73,6 +78,10 @@ def binarize(images: Float[Array | np.ndarray, "*batch pixel"], key: PRNGKeyArra
 
     Raises:
         TypeError, ValueError: where images are not floats in [0, 1] or key is not a typed key.
+
+    Example:
+        >>> binarize(np.array([[0.0, 1.0, 0.3]], np.float32), jax.random.key(0))[0, :2]
+        Array([0., 1.], dtype=float32)
     """
     return _bernoulli(checks.key(key), checks.unit_interval(checks.floating(images, "images"), "images"))
 
@@ -91,6 +100,11 @@ def salt_and_pepper(rate: float) -> Callable[[Array, PRNGKeyArray], Array]:
         TypeError, ValueError: where rate is no number in [0, 1], or, from corrupt, as `binarize` does.
 
     Source: Vincent et al. (2010), "Stacked denoising autoencoders", section 3.3.
+
+    Example:
+        >>> noisy = salt_and_pepper(0.5)(jnp.full((20, 50), 0.3), jax.random.key(0))
+        >>> np.unique(noisy)
+        array([0. , 0.3, 1. ], dtype=float32)
     """
     rate = checks.number(rate, "rate", low=0.0, high=1.0)
 

@@ -179,6 +179,11 @@ class ImageModel(nnx.Module):
         Layer by layer, the initialisers compile one small program each; together they are one, which models of equal
         configuration share, and which JAX's compilation cache keeps where it is on. A subclass with arguments that can
         not be hashed is built layer by layer. Raises as the constructor does.
+
+        Example:
+            >>> model = VAE.create(seed=1, latent=2, hidden=(16,), likelihood="gaussian", sigma=0.2)
+            >>> model.image_shape, model.sigma
+            ((28, 28, 1), 0.2)
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
             raise TypeError(f"seed must be an integer, got {seed!r} ({type(seed).__name__})")
@@ -218,6 +223,12 @@ class VAE(ImageModel):
     """The variational autoencoder: the model p(x, z) = p(x|z) p(z), and the tool q(z|x) that trains it.
 
     Source: Kingma & Welling (2013), "Auto-Encoding Variational Bayes" (AEVB).
+
+    Example:
+        >>> model = VAE.create(latent=2, hidden=(16,))
+        >>> q = model.encode(jnp.zeros((5, 784)))
+        >>> q.mu.shape, model.decode(q.mu).mean.shape
+        ((5, 2), (5, 784))
     """
 
     def _build_encoder(self, sizes: dict, rngs: nnx.Rngs) -> None:

@@ -33,6 +33,10 @@ def load_pretrained(name: str) -> ImageModel:
 
     Raises:
         ValueError: for a name not in the list, or a damaged file.
+
+    Example:
+        >>> load_pretrained("bernoulli-z20").latent
+        20
     """
     checks.one_of(name, NAMES, "name")
     with as_file(WEIGHTS / f"{name}.safetensors") as path:

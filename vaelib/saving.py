@@ -38,6 +38,11 @@ def save_model(
     Raises:
         TypeError, ValueError: for what is no model, or numbers that are not finite.
         FileExistsError, FileNotFoundError: as `write_atomically`.
+
+    Example:
+        >>> save_model(VAE.create(latent=2, hidden=(16,)), "vae.safetensors", dtype="float16")
+        >>> load_model("vae.safetensors").hidden
+        (16,)
     """
     if not isinstance(model, nnx.Module):
         raise TypeError(f"model must be a VAE, an Autoencoder or another nnx.Module, got {type(model).__name__}")
@@ -69,6 +74,10 @@ def load_model(path: str | os.PathLike, model: nnx.Module | None = None) -> nnx.
         FileNotFoundError: where there is no file.
         ValueError: where the file is damaged, foreign, of another version, of another class or configuration, or holds
             variables that are missing, superfluous, of the wrong shape or dtype, or not finite; the model is unchanged.
+
+    Example:
+        >>> save_model(nnx.Linear(3, 2, rngs=nnx.Rngs(0)), "mine.safetensors")
+        >>> mine = load_model("mine.safetensors", nnx.Linear(3, 2, rngs=nnx.Rngs(1)))
     """
     tensors, record = read_tensors(path)
     where = repr(os.fspath(path))
