@@ -14,9 +14,12 @@ EXAMPLES = {test.name: test for module in MODULES for test in FINDER.find(import
 EXAMPLES = {name: test for name, test in EXAMPLES.items() if test.examples}
 SHOWN = {
     "vaelib.data": ("binarize", "load_mnist", "salt_and_pepper"),
+    "vaelib.evidence": ("log_evidence",),
     "vaelib.models": ("ImageModel.create", "VAE"),
+    "vaelib.objectives": ("elbo",),
     "vaelib.pretrained": ("load_pretrained",),
     "vaelib.saving": ("load_model", "save_model"),
+    "vaelib.training": ("epochs", "fit"),
 }
 
 

@@ -40,6 +40,13 @@ def log_evidence(
         TypeError, ValueError: for images, key or number that are not such, before anything is compiled.
 
     Source: Burda, Grosse & Salakhutdinov (2016), section 3; Kingma & Welling (2013), appendix D.
+
+    Example:
+        >>> import vaelib
+        >>> model, (images, _) = vaelib.load_pretrained("bernoulli-z20"), vaelib.load_mnist("test", limit=10)
+        >>> log_px = log_evidence(model, images, jax.random.key(0), num_samples=100)
+        >>> bool(log_px.mean() > vaelib.elbo(model, images, jax.random.key(1)).elbo.mean())
+        True
     """
     return _streamed(model, x, key, num_samples, "posterior")
 

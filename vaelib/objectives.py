@@ -65,6 +65,14 @@ def elbo(
         Terms of shape (batch,), in nats per image.
 
     Source: Kingma & Welling (2013), equations 3, 7 and 10.
+
+    Example:
+        >>> import vaelib
+        >>> model = vaelib.load_pretrained("bernoulli-z20")
+        >>> images, _ = vaelib.load_mnist("test", limit=100)
+        >>> terms = elbo(model, images, jax.random.key(0))
+        >>> terms.elbo.shape, bool((terms.kl > 0).all())
+        ((100,), True)
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
     _check_beta(beta)
