@@ -184,7 +184,7 @@ def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
 @click.option("--samples", type=click.IntRange(1), default=5000, help="Draws of z an image for log p(x).")
 @partial(_data_options, source="tfds")
 @click.pass_context
-def pretrain(ctx, names, output, overwrite, samples, source, data_dir, limit):
+def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data_dir, limit):
     """Train the shipped models NAME... (all by default) again, and measure what was written."""
     from vaelib import checks, load_mnist
     from vaelib.recipes import RECIPES, make_weights

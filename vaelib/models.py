@@ -9,6 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -147,7 +148,7 @@ class ImageModel(nnx.Module):
         sigma = _checked_likelihood(likelihood, sigma)
         self.latent, self.image_shape, self.pixels, self.hidden = latent, image_shape, pixels, hidden
         self.likelihood, self.activation = likelihood, activation
-        sizes = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
+        sizes: dict[str, Any] = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
         mirrored = sizes | {"hidden": hidden[::-1]}
         self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
@@ -173,7 +174,7 @@ class ImageModel(nnx.Module):
         return {"class": type(self).__name__, **values, **lists}
 
     @classmethod
-    def create(cls, *, seed: int = 0, **config):
+    def create(cls, *, seed: int = 0, **config: Any) -> Self:
         """Build the model inside one compiled program: what `cls(**config, rngs=nnx.Rngs(seed))` builds, sooner.
 
         Layer by layer, the initialisers compile one small program each; together they are one, which models of equal
@@ -196,7 +197,8 @@ class ImageModel(nnx.Module):
             raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
         nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(seed)))  # refuses what the constructor refuses
-        traced, static = {}, {k: tuple(v) if k in ("hidden", "image_shape") else v for k, v in config.items()}
+        traced = {}
+        static: dict[str, Any] = {k: tuple(v) if k in ("hidden", "image_shape") else v for k, v in config.items()}
         if cls.__init__ is ImageModel.__init__ and not isinstance(config.get("sigma", ""), str):
             traced["sigma"] = np.float32(static.pop("sigma"))  # models that differ in sigma share the program, too
         pairs = tuple(sorted(static.items()))
@@ -205,6 +207,10 @@ class ImageModel(nnx.Module):
         except TypeError:
             return cls(**config, rngs=nnx.Rngs(seed))
         return nnx.merge(*_initialised(cls, pairs, traced, jax.random.key(seed)))
+
+    def _build_encoder(self, sizes: dict[str, Any], rngs: nnx.Rngs) -> None:
+        """Add what `encode` needs; each class has its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no encoder; build a VAE or an Autoencoder")
 
     def decode(self, z: Float[AnyArray, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
@@ -231,7 +237,7 @@ class VAE(ImageModel):
         ((5, 2), (5, 784))
     """
 
-    def _build_encoder(self, sizes: dict, rngs: nnx.Rngs) -> None:
+    def _build_encoder(self, sizes: dict[str, Any], rngs: nnx.Rngs) -> None:
         self.encoder = Encoder(**sizes, rngs=rngs)
 
     def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Gaussian:
@@ -242,7 +248,7 @@ class VAE(ImageModel):
 class Autoencoder(ImageModel):
     """The VAE without the KL and without the noise: one code z(x) an image, asked for nothing but to decode well."""
 
-    def _build_encoder(self, sizes: dict, rngs: nnx.Rngs) -> None:
+    def _build_encoder(self, sizes: dict[str, Any], rngs: nnx.Rngs) -> None:
         self.trunk = MLP(sizes["pixels"], sizes["hidden"], sizes["activation"], rngs=rngs)
         self.code = nnx.Linear(sizes["hidden"][-1], sizes["latent"], rngs=rngs)
 
@@ -272,7 +278,7 @@ def _checked_sizes(latent, hidden, pixels, activation, rngs) -> tuple[int, tuple
     return checks.positive_int(latent, "latent"), _widths(hidden), checks.positive_int(pixels, "pixels")
 
 
-def _checked_likelihood(likelihood, sigma) -> float | Array | str:
+def _checked_likelihood(likelihood, sigma) -> float | str:
     """The standard deviation as a plain number, traced inside `create`, or "learned"."""
     checks.one_of(likelihood, LIKELIHOODS, "likelihood")
     if checks.is_traced(sigma):

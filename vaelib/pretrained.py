@@ -3,7 +3,7 @@
 from importlib.resources import as_file, files
 
 from vaelib import checks
-from vaelib.models import ImageModel
+from vaelib.models import VAE, Autoencoder
 from vaelib.saving import load_model
 
 WEIGHTS = files("vaelib") / "weights"
@@ -28,7 +28,7 @@ def pretrained_names() -> list[str]:
     return list(NAMES)
 
 
-def load_pretrained(name: str) -> ImageModel:
+def load_pretrained(name: str) -> VAE | Autoencoder:
     """A shipped model by name, trained on the 60,000 training images of MNIST; see `pretrained_names()`.
 
     Raises:

@@ -32,7 +32,7 @@ class Recipe:
     log p(x) against wall time, 0 for no curve.
     """
 
-    build: Callable
+    build: Callable[..., VAE | Autoencoder]
     config: dict
     binarize: bool = False
     objective: Objective = elbo
@@ -46,7 +46,7 @@ class Recipe:
     curve_every: int = 0
     hidden: tuple[int, ...] = field(default=(200, 200))
 
-    def train(self, images, *, held_out=None, **options) -> tuple[object, History]:
+    def train(self, images, *, held_out=None, **options) -> tuple[VAE | Autoencoder, History]:
         """Train a new model, or on from `start_from`, with Adam and a step size that falls to 0 along a cosine.
 
         `options` go to `fit`.

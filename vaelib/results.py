@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
@@ -41,13 +42,12 @@ def measure(
         seed: of all draws.
     """
     draw_key, elbo_key, evidence_key = jax.random.split(jax.random.key(seed), 3)
-    x = draw_binary(images, draw_key) if binarize else images
-    has_posterior = isinstance(model, VAE)
-    results = evaluate(model, x, elbo_key, objective=elbo if has_posterior else reconstruction)
+    x = draw_binary(images, draw_key) if binarize else jnp.asarray(images)
+    results = evaluate(model, x, elbo_key, objective=elbo if isinstance(model, VAE) else reconstruction)
     results |= {"test_images": len(x), "binarized": binarize, "active_units": int(active_units(model, x).sum())}
-    if has_posterior and samples:
-        log_px = log_evidence(model, x[:evidence_images], evidence_key, num_samples=samples)
-        log_px = np.asarray(log_px, np.float64)
+    if isinstance(model, VAE) and samples:
+        estimates = log_evidence(model, x[:evidence_images], evidence_key, num_samples=samples)
+        log_px = np.asarray(estimates, np.float64)
         results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(log_px) ** 0.5)}
         results |= {"samples": samples, "evidence_images": len(log_px)}
     return results

@@ -7,20 +7,23 @@ name such as "decoder.output.kernel". The record names the model's class and hol
 """
 
 import os
+from typing import TypeVar, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jaxtyping import Array
 
 from vaelib import checks
 from vaelib.descriptions import leaf_name, variables_of
 from vaelib.models import VAE, Autoencoder, ImageModel
 from vaelib.storage import read_tensors, write_tensors
 
-MODELS = {"VAE": VAE, "Autoencoder": Autoencoder}
+MODELS: dict[str, type[VAE] | type[Autoencoder]] = {"VAE": VAE, "Autoencoder": Autoencoder}
 FORMAT, VERSION = "vaelib model", 2
 PRECISIONS = ("float32", "float16")
+Model = TypeVar("Model", bound=nnx.Module)
 
 
 def save_model(
@@ -46,7 +49,8 @@ def save_model(
     """
     if not isinstance(model, nnx.Module):
         raise TypeError(f"model must be a VAE, an Autoencoder or another nnx.Module, got {type(model).__name__}")
-    tensors, parameters, dtypes = variables_of(model), variables_of(model, nnx.Param), {}
+    tensors: dict[str, Array | np.ndarray] = dict(variables_of(model))
+    parameters, dtypes = variables_of(model, nnx.Param), {}
     if dtype is not None:
         checks.one_of(dtype, PRECISIONS, "dtype")
         for name, parameter in parameters.items():
@@ -61,7 +65,15 @@ def save_model(
     write_tensors(path, tensors, record, overwrite=overwrite)
 
 
-def load_model(path: str | os.PathLike, model: nnx.Module | None = None) -> nnx.Module:
+@overload
+def load_model(path: str | os.PathLike, model: None = None) -> VAE | Autoencoder: ...
+
+
+@overload
+def load_model(path: str | os.PathLike, model: Model) -> Model: ...
+
+
+def load_model(path, model=None):
     """The model saved by `save_model`, with the variables that it was saved with.
 
     Args:
@@ -113,7 +125,7 @@ def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:
     return tensors, {"class": config.get("class"), "config": config, "dtypes": dtypes}
 
 
-def _abstract_model(record: dict, where: str) -> ImageModel:
+def _abstract_model(record: dict, where: str) -> VAE | Autoencoder:
     """The model of a configuration with shapes in place of variables, so that a wrong one costs no memory."""
     name, config = record.get("class"), record.get("config")
     if name not in list(MODELS):
@@ -152,7 +164,7 @@ def _check_same(model: nnx.Module, record: dict, where: str) -> None:
             )
 
 
-def _checked(tensors: dict, variables: dict, record: dict, where: str) -> dict[str, jax.Array]:
+def _checked(tensors: dict, variables: dict, record: dict, where: str) -> dict[str, Array]:
     """The values of a model's variables, in the dtypes that they were saved from."""
     if variables.keys() != tensors.keys():
         raise ValueError(
@@ -173,7 +185,7 @@ def _checked(tensors: dict, variables: dict, record: dict, where: str) -> dict[s
     return values
 
 
-def _check_finite(tensor: np.ndarray | jax.Array, name: str, remedy: str) -> None:
+def _check_finite(tensor: np.ndarray | Array, name: str, remedy: str) -> None:
     """Numbers without NaN or infinity; random keys and integers have none."""
     if jnp.issubdtype(tensor.dtype, jnp.inexact):
         bad = np.count_nonzero(~np.isfinite(np.asarray(tensor)))

@@ -72,6 +72,13 @@ def fit(
 
     Raises:
         As `epochs` and its loop.
+
+    Example:
+        >>> import vaelib
+        >>> model, (images, _) = vaelib.VAE.create(latent=2, hidden=(16,)), vaelib.load_mnist("train", limit=256)
+        >>> history = fit(model, images, jax.random.key(0), epochs=2, progress=False)
+        >>> history.train["elbo"][1] > history.train["elbo"][0]
+        True
     """
     training = epochs(model, data, key, **options)
     history, total = training.history, training.total
@@ -151,6 +158,13 @@ def epochs(
         ConnectionAbortedError: where another process of this training stopped with an error.
         FloatingPointError: in the loop, where a term stops being finite, with its name and step; the model keeps the
             weights of the last good epoch.
+
+    Example:
+        >>> import vaelib
+        >>> model, (images, _) = vaelib.VAE.create(latent=2, hidden=(16,)), vaelib.load_mnist("train", limit=256)
+        >>> for epoch in epochs(model, images, jax.random.key(0), epochs=100):
+        ...     if epoch.train["elbo"] > -500:
+        ...         break
     """
     with parallel.together():
         total, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
