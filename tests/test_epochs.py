@@ -203,6 +203,27 @@ def test_breaking_off_keeps_the_weights_and_a_second_loop_goes_on(images):
     assert list(training) == []
 
 
+def test_an_epoch_that_was_interrupted_is_done_again(images, monkeypatch):
+    """Stopped in the middle of an epoch, in a loop of one's own: nothing of it is left, and the loop may go on."""
+    model, whole = small_model(), small_model()
+    training = epochs(model, images, KEY, epochs=3, batch_size=BATCH)
+    assert next(iter(training)).number == 1
+    before = [np.asarray(leaf) for leaf in weights(model)]
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vaelib.training._stop_unless_finite", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(training)
+    for leaf, wanted in zip(weights(model), before, strict=True):
+        np.testing.assert_array_equal(leaf, wanted)
+    assert [epoch.number for epoch in training] == [2, 3]
+    fit(whole, images, KEY, epochs=3, batch_size=BATCH, progress=False)
+    assert_same_weights(model, whole)
+
+
 def test_what_the_body_does_to_the_model_is_trained_on(images):
     model = small_model()
     for epoch in epochs(model, images, KEY, epochs=2, batch_size=BATCH, learning_rate=1e-6):

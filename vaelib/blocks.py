@@ -46,4 +46,4 @@ def _in_blocks(function: Static, graphdef, size: int, mesh, state, data, key, op
 
     numbered = jnp.arange(count), jax.tree.map(blocks_of, data)
     found = placement.each_its_part(of_blocks, mesh)(numbered, (state, key, options))
-    return jax.tree.map(lambda part: placement.whole(part.reshape(-1, *part.shape[2:])[:rows], mesh), found)
+    return jax.tree.map(lambda part: placement.on_every_device(part.reshape(-1, *part.shape[2:])[:rows], mesh), found)

@@ -31,7 +31,7 @@ class Checkpoint:
     path: str | PathLike
     settings: dict
 
-    def begin(self, resume: bool) -> bool:
+    def can_be_resumed(self, resume: bool) -> bool:
         """Whether there is a state to load; refuses to go over an existing file unasked."""
         if not Path(self.path).exists():
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,7 @@ def split(x, mesh: Mesh | None):
     return x if mesh is None else jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec("data")))
 
 
-def whole(tree, mesh: Mesh | None):
+def on_every_device(tree, mesh: Mesh | None):
     """Inside a program: the arrays whole on every device of the mesh, so that every process can read them."""
     return tree if mesh is None else jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
 

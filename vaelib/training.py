@@ -227,14 +227,14 @@ class Training:
         """One pass over the data, which updates model and optimiser; returns the terms by step, of shape (step,)."""
         mesh, done = self._step.mesh, self.history.epochs
         graphdef, *variables = _split(self.model)
-        variables = _copy(placement.replicate(variables, mesh))
+        state = _copy(placement.replicate((*variables, self._optimizer_state), mesh))
         numbers, *plan = _plan(batches.rows_of(self._data), self._batch_size, mesh, self._key, done)
         plan.append({name: _by_step(value, numbers) for name, value in self._schedules.items() if value is not None})
         run = program(_epoch, self._step, graphdef, donate=(0,))
-        state, steps, finite = run((*variables, self._optimizer_state), self._data, plan)
-        *variables, self._optimizer_state = state
+        (*variables, optimizer_state), steps, finite = run(state, self._data, plan)
         steps = jax.device_get(steps)
         _stop_unless_finite(steps, bool(finite), done)
+        self._optimizer_state = optimizer_state
         nnx.update(self.model, *placement.fetch(variables, mesh))
         return steps
 
@@ -251,7 +251,7 @@ class Training:
     def keep(self, checkpoint: Checkpoint, resume: bool) -> None:
         """Write the checkpoint after each epoch from now on, and where it exists already, go on from it."""
         self._checkpoint = checkpoint
-        if checkpoint.begin(resume):
+        if checkpoint.can_be_resumed(resume):
             (*variables, self._optimizer_state), self.history = checkpoint.load(self.state)
             nnx.update(self.model, *variables)
 
@@ -295,7 +295,7 @@ def _epoch(step: _Step, graphdef, state, data, plan):
     """One pass over the data; returns the state, Terms of shape (step,), and whether all weights are finite."""
     state, terms = jax.lax.scan(partial(step, graphdef, data), state, plan)
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
-    return placement.whole((state, terms, finite), step.mesh)
+    return placement.on_every_device((state, terms, finite), step.mesh)
 
 
 def _initial(optimizer: Static, parameters):
@@ -310,9 +310,9 @@ def _split(model: nnx.Module):
 
 
 @jax.jit
-def _copy(variables):
-    """Variables of their own memory: what the model holds is not donated."""
-    return jax.tree.map(jnp.copy, variables)
+def _copy(state):
+    """A state of its own memory, to donate: what the model and the training hold outlives an epoch that fails."""
+    return jax.tree.map(jnp.copy, state)
 
 
 @partial(jit_sooner, static_argnums=(0, 1, 2))
@@ -326,7 +326,7 @@ def _plan(images: int, batch_size: int, mesh, key, epoch):
     order = jax.random.permutation(order_key, images)[: count * batch_size]
     numbers = epoch * count + jnp.arange(count)
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
-    return placement.whole((numbers, keys, order.reshape(count, batch_size)), mesh)
+    return placement.on_every_device((numbers, keys, order.reshape(count, batch_size)), mesh)
 
 
 def _schedules(learning_rate, beta, optimizer) -> dict:
