@@ -169,6 +169,7 @@ def test_static_values_share_what_can_not_change_alone():
     assert Static(ours) == Static(ours)
     assert Static(ours) != Static(recorder())
     assert Static(Noise(0.1)) != Static(Noise(0.1))
+    assert Static(Frozen) == Static(Frozen) != Static(Frozen(0.1))
     assert Static(iter([1])) != Static(iter([1]))
     model = VAE.create(latent=2, hidden=(4,), pixels=9)
     before = Static(lambda x: model.decode(x))

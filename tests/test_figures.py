@@ -581,6 +581,13 @@ def test_save_takes_figures_and_axes_alone(tmp_path):
         figures.save(plt.subplots(1, 2)[1], tmp_path / "a.png", alt=ALT)
 
 
+def test_axes_that_were_removed_are_refused(images, tmp_path):
+    ax = figures.show_digits(images)
+    ax.remove()
+    with pytest.raises(ValueError, match="got Axes that were removed"):
+        figures.save(ax, tmp_path / "a.png", alt=ALT)
+
+
 def test_show_displays_the_picture_and_the_words_and_closes_the_figure(images, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("vaelib.figures.publish.display", shown.append)

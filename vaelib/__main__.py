@@ -220,13 +220,13 @@ def _draw(model, images, labels, noise: float, output: Path, reconstructions: bo
         rows = {"input": seen, "reconstruction": decoded}
         for name, digits in rows.items():
             ax = figures.show_digits(digits, columns=10)
-            figures.save(ax.figure, output / f"{name}.png", alt=f"10 × 10 test digits: {name}")
+            figures.save(ax, output / f"{name}.png", alt=f"10 × 10 test digits: {name}")
     if manifold or (manifold is None and model.latent == 2):
         z = figures.prior_grid(20, kind="uniform", limit=2.0)
         ax = figures.manifold(model.decode(z).mean, z)
-        figures.save(ax.figure, output / "manifold.png", alt="20 × 20 decoded points of the latent plane")
+        figures.save(ax, output / "manifold.png", alt="20 × 20 decoded points of the latent plane")
         ax = figures.latent_scatter(codes(model, images[:5000]), labels[:5000])
-        figures.save(ax.figure, output / "labels.png", alt="Codes of the test digits, coloured by digit")
+        figures.save(ax, output / "labels.png", alt="Codes of the test digits, coloured by digit")
 
 
 def _report_terms(results: dict, what: str) -> None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 IMAGES = "images"
+Parts = tuple | list | Mapping  # images with what belongs to them
 
 
 def images_of(data):
@@ -23,7 +24,7 @@ def images_of(data):
 def with_images(data, images):
     """The same data with other images in their place."""
     if isinstance(data, Mapping):
-        return type(data)({**data, IMAGES: images})
+        return type(data)({**data, IMAGES: images})  # type: ignore[call-arg]  # as dict does
     if not isinstance(data, tuple | list):
         return images
     parts = (images, *data[1:])

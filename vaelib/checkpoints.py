@@ -8,9 +8,11 @@ import json
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from vaelib import storage
 from vaelib.descriptions import leaf_name
@@ -42,7 +44,7 @@ class Checkpoint:
             )
         return True
 
-    def load(self, state) -> tuple[object, History]:
+    def load(self, state) -> tuple[Any, History]:
         """The saved state, shaped like the given one, and the history.
 
         Raises:
@@ -53,7 +55,7 @@ class Checkpoint:
             raise ValueError(f"{self._where} is no checkpoint of this vaelib: format {metadata.get('format')!r}")
         is_first = metadata["format"] == FIRST_FORMAT
         self._check(metadata["settings"], is_first)
-        steps = {name: tensors.pop(f"steps.{name}") for name in metadata["history"]["train"]}
+        steps = {name: np.asarray(tensors.pop(f"steps.{name}")) for name in metadata["history"]["train"]}
         history = History(**metadata["history"], steps=steps)
         names = _first_names(state) if is_first else _names(state)
         leaves, structure = jax.tree.flatten(state)

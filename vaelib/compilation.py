@@ -21,7 +21,7 @@ def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None
     Returns:
         The folder; None where it can not be written, and programs are compiled afresh in each process.
     """
-    present = jax.config.jax_compilation_cache_dir
+    present = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]  # made at run time
     path = Path(folder or present or platformdirs.user_cache_path("vaelib") / "compiled")
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import hashlib
 import sys
 import types
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import jax
@@ -94,7 +94,7 @@ class Static:
         """Describe the value once."""
         self.value = value
         try:
-            self._description = repr(_described(value, _Inside(by_identity=True)))
+            self._description: str | int = repr(_described(value, _Inside(by_identity=True)))
         except UndescribableError:
             self._description = id(value)
 
@@ -142,14 +142,15 @@ def _content(value, inside):
 
 def _can_change(value) -> bool:
     """Whether the value may hold something else later."""
-    if dataclasses.is_dataclass(value):
-        return not type(value).__dataclass_params__.frozen
+    settings = getattr(type(value), "__dataclass_params__", None)  # of an instance, and not of the class itself
+    if settings is not None:
+        return not settings.frozen
     return not (isinstance(value, _FIXED) or _by_name(value) or callable(getattr(value, "__wrapped__", None)))
 
 
 def _array(array, inside):
     content = np.ascontiguousarray(jax.random.key_data(array) if _is_key(array) else array)
-    return ["array", str(array.dtype), list(array.shape), f"crc32 {zlib.crc32(content.view(np.uint8)):08x}"]
+    return ["array", str(array.dtype), list(array.shape), f"crc32 {zlib.crc32(content.view(np.uint8).data):08x}"]
 
 
 def _sequence(values, inside):
@@ -273,14 +274,15 @@ def _package(value) -> str:
 def _by_name(value) -> bool:
     """Whether a module of a library has the value under its own name, as with `jax.nn.relu`."""
     found = sys.modules.get(getattr(value, "__module__", None) or "")
-    for part in (getattr(value, "__qualname__", None) or getattr(value, "__name__", "<none>")).split("."):
+    name: str = getattr(value, "__qualname__", "") or getattr(value, "__name__", "<none>")
+    for part in name.split("."):
         found = getattr(found, part, None)
     return found is value
 
 
-_FIXED = (tuple, frozenset, bytes, complex, type(...), np.generic, np.dtype, jax.Array, types.ModuleType, partial, type)
-_FIXED += (types.MethodType, types.FunctionType)
-_KINDS = (
+_FIXED: tuple[type, ...] = (tuple, frozenset, bytes, complex, type(...), np.generic, np.dtype, jax.Array, partial, type)
+_FIXED += (types.ModuleType, types.MethodType, types.FunctionType)
+_KINDS: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     ((bytes, complex, type(...)), lambda value, inside: repr(value)),
     (np.generic, lambda value, inside: _array(np.asarray(value), inside)),
     ((np.ndarray, jax.Array), _array),

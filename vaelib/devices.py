@@ -39,4 +39,4 @@ def _installed(name: str) -> str | None:
 
 def _numbers(version: str) -> str:
     """The numbers of a version without what follows them: a build's name, say."""
-    return re.match(r"\d+(?:\.\d+)*", version)[0]
+    return re.sub(r"(\d+(?:\.\d+)*).*", r"\1", version)

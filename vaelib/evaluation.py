@@ -1,7 +1,5 @@
 """What a model reaches on images it is given, without training on them."""
 
-from collections.abc import Mapping
-
 import jax
 import numpy as np
 from flax import nnx
@@ -18,7 +16,7 @@ BLOCK = 1000  # images evaluated at once
 
 def evaluate(
     model: nnx.Module,
-    data: Float[AnyArray, "image pixel"] | tuple | list | Mapping,
+    data: Float[AnyArray, "image pixel"] | batches.Parts,
     key: PRNGKeyArray,
     *,
     objective: Objective = elbo,

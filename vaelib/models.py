@@ -24,7 +24,9 @@ from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, stand
 from vaelib.protocols import Distribution
 
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
-ACTIVATIONS: dict[str, Callable] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
+Activation = Callable[[Array], Array]
+ACTIVATIONS: dict[str, Activation] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
+Sigma = float | str | Array  # a number, "learned", or inside `create` a traced number
 
 
 class Constant(nnx.Variable):
@@ -42,6 +44,7 @@ class MLP(nnx.Module):
 
     def __call__(self, h: Float[AnyArray, "*batch inputs"]) -> Float[Array, "*batch width"]:
         """The last layer's activations."""
+        h = jnp.asarray(h)
         for layer in self.layers:
             h = self.activation(layer(h))
         return h
@@ -82,7 +85,7 @@ class Decoder(nnx.Module):
         hidden: Sequence[int],
         pixels: int,
         likelihood: str = "bernoulli",
-        sigma: float | str = 0.1,
+        sigma: Sigma = 0.1,
         activation: str = "relu",
         rngs: nnx.Rngs,
     ):
@@ -121,7 +124,7 @@ class ImageModel(nnx.Module):
         latent: int = 20,
         hidden: Sequence[int] = (500, 500),
         likelihood: str = "bernoulli",
-        sigma: float | str = 0.1,
+        sigma: Sigma = 0.1,
         activation: str = "relu",
         image_shape: Sequence[int] | None = None,
         pixels: int | None = None,
@@ -154,7 +157,7 @@ class ImageModel(nnx.Module):
         self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
 
     @property
-    def sigma(self) -> float | str | None:
+    def sigma(self) -> Sigma | None:
         """The standard deviation of a Gaussian p(x|z) as it was given, to float32's digits; None for other families."""
         if self.likelihood != "gaussian":
             return None
@@ -197,7 +200,7 @@ class ImageModel(nnx.Module):
             raise TypeError(f"{name}.create has no argument {', '.join(unknown)}; it takes seed and those of {name}")
 
         nnx.eval_shape(lambda: cls(**config, rngs=nnx.Rngs(seed)))  # refuses what the constructor refuses
-        traced = {}
+        traced: dict[str, np.float32] = {}
         static: dict[str, Any] = {k: tuple(v) if k in ("hidden", "image_shape") else v for k, v in config.items()}
         if cls.__init__ is ImageModel.__init__ and not isinstance(config.get("sigma", ""), str):
             traced["sigma"] = np.float32(static.pop("sigma"))  # models that differ in sigma share the program, too
@@ -278,7 +281,7 @@ def _checked_sizes(latent, hidden, pixels, activation, rngs) -> tuple[int, tuple
     return checks.positive_int(latent, "latent"), _widths(hidden), checks.positive_int(pixels, "pixels")
 
 
-def _checked_likelihood(likelihood, sigma) -> float | str:
+def _checked_likelihood(likelihood, sigma) -> Sigma:
     """The standard deviation as a plain number, traced inside `create`, or "learned"."""
     checks.one_of(likelihood, LIKELIHOODS, "likelihood")
     if checks.is_traced(sigma):

@@ -22,11 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 from tqdm.auto import tqdm
 
 from vaelib import batches, checks, parallel, placement
 from vaelib.checkpoints import Checkpoint
+from vaelib.checks import AnyArray
 from vaelib.compilation import jit_sooner, program
 from vaelib.data import binarize as draw_binary
 from vaelib.descriptions import Static, describe_settings
@@ -43,7 +44,7 @@ ADAM = optax.chain(optax.scale_by_adam())  # its step size is a number of each s
 
 def fit(
     model: nnx.Module,
-    data: Float[Array, "image pixel"],
+    data: Float[AnyArray, "image pixel"] | batches.Parts,
     key: PRNGKeyArray,
     *,
     callback: Callable[[int, nnx.Module, History], None] | None = None,
@@ -101,13 +102,13 @@ def fit(
 
 def epochs(
     model: nnx.Module,
-    data: Float[Array, "image pixel"],
+    data: Float[AnyArray, "image pixel"] | batches.Parts,
     key: PRNGKeyArray,
     *,
     epochs: int = 10,
     batch_size: int = 128,
     learning_rate: float | optax.Schedule | None = None,
-    held_out: Float[Array, "held_out pixel"] | None = None,
+    held_out: Float[AnyArray, "held_out pixel"] | batches.Parts | None = None,
     objective: Objective = elbo,
     binarize: bool = False,
     corrupt: Callable | None = None,
@@ -281,7 +282,8 @@ class _Step:
             # The copy makes variables that belong to this trace, so that layers may change them.
             model = nnx.merge(graphdef, parameters, jax.tree.map(lambda leaf: leaf, rest))
             terms = jax.tree.map(jnp.mean, self.objective.value(model, batch, sample_key, **options))
-            return -terms.elbo, (terms, nnx.split(model, nnx.Param, ...)[2])
+            _, *variables = nnx.split(model, nnx.Param, ...)
+            return -terms.elbo, (terms, variables[1])
 
         (value, (terms, rest)), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
         optimizer = optax.with_extra_args_support(self.optimizer.value)
@@ -363,7 +365,7 @@ def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
     )
     bad = {name: int(np.argmax(~np.isfinite(v))) for name, v in steps._asdict().items() if not np.isfinite(v).all()}
     if bad:
-        name = min(bad, key=bad.get)
+        name = min(bad, key=bad.__getitem__)
         value = getattr(steps, name)[bad[name]]
         raise FloatingPointError(
             f"{name} became {value} at step {bad[name] + 1} of {len(steps.elbo)} in epoch {epoch + 1}. {remedy}"

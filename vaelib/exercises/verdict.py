@@ -37,7 +37,7 @@ def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
         except Exception as error:  # the reader's code may raise anything, and must read what it was
             return Verdict(False, f"your answer raised {type(error).__name__}: {error}")
         if complaint is None:
-            return Verdict(True, judge.__doc__.strip().splitlines()[0])
+            return Verdict(True, (judge.__doc__ or "").strip().partition("\n")[0])
         return Verdict(False, complaint)
 
     return check

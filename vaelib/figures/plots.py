@@ -1,6 +1,7 @@
 """Pictures of codes, curves and densities: arrays in, Axes out, values in viridis."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,7 +12,18 @@ from matplotlib.patches import Circle, Ellipse
 from matplotlib.ticker import MaxNLocator
 
 from vaelib import checks
-from vaelib.figures.style import CLASS_COLORS, GUIDE, INK, LINE_COLORS, Array, axes, finite_array, groups, name_axes
+from vaelib.figures.style import (
+    CLASS_COLORS,
+    GUIDE,
+    INK,
+    LINE_COLORS,
+    Array,
+    axes,
+    figure_of,
+    finite_array,
+    groups,
+    name_axes,
+)
 
 # The terms of the ELBO have the same name and colour in every picture.
 TERMS = {
@@ -34,7 +46,7 @@ def _apart(points: np.ndarray, gap: float) -> np.ndarray:
 
 def _share_of_height(ax: Axes, inches: float) -> float:
     """What part of the height of the Axes that many inches are."""
-    return inches / (ax.get_position().height * ax.get_figure(root=True).get_size_inches()[1])
+    return inches / (ax.get_position().height * figure_of(ax).get_size_inches()[1])
 
 
 def latent_scatter(
@@ -58,7 +70,9 @@ def latent_scatter(
     if labels.min() < 0 or labels.max() > 9:
         raise ValueError(f"labels must be digits from 0 to 9, got {labels.min()} to {labels.max()}")
     ax = axes(ax, 5.4, 5.0)
-    ax.scatter(*codes.T, c=np.array(CLASS_COLORS)[labels], s=max(3.0, min(25.0, 2e4 / len(codes))), alpha=0.7, lw=0)
+    horizontal, vertical = codes.T
+    size = max(3.0, min(25.0, 2e4 / len(codes)))
+    ax.scatter(horizontal, vertical, c=np.array(CLASS_COLORS)[labels], s=size, alpha=0.7, lw=0)
     for radius in circles:
         radius = checks.number(radius, "circles", low=0.0, open_low=True)
         ax.add_patch(Circle((0, 0), radius, fill=False, ls="--", lw=1, ec=INK))
@@ -102,7 +116,7 @@ def gaussian_ellipse(
     for radius in radii:
         radius = checks.number(radius, "radii", low=0.0, open_low=True)
         minor, major = 2 * radius * np.sqrt(variances)
-        ax.add_patch(Ellipse(mu, major, minor, angle=angle, fill=False, ec=color, lw=1.5))
+        ax.add_patch(Ellipse((mu[0], mu[1]), major, minor, angle=angle, fill=False, ec=color, lw=1.5))
     ax.autoscale_view()
     return ax
 
@@ -112,13 +126,14 @@ def label_lines(ax: Axes) -> Axes:
 
     Takes the place of a legend. Labels that would touch are moved apart; lines without a label stay unnamed.
     """
-    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
     ax.set_ylim(ax.get_ylim())
-    ends = [ax.transAxes.inverted().transform(line.get_transform().transform(line.get_xydata()[-1])) for line in lines]
+    last = [line.get_transform().transform(np.asarray(line.get_xydata())[-1]) for line in lines]
+    ends = [ax.transAxes.inverted().transform(point) for point in last]
     heights = np.array([(0.0, height) for _, height in ends]).reshape(-1, 2)
     for line, (_, height) in zip(lines, _apart(heights, _share_of_height(ax, 0.2)), strict=True):
         ax.annotate(
-            line.get_label(),
+            str(line.get_label()),
             (1, height),
             xytext=(5, 0),
             xycoords="axes fraction",
@@ -154,7 +169,7 @@ def training_curves(
     ax = axes(ax)
     for name, values in curves.items():
         label, color = TERMS.get(name, (name, None))
-        style = {"color": color, "marker": "o" if size == 1 else None}
+        style: dict[str, Any] = {"color": color, "marker": "o" if size == 1 else None}
         (line,) = ax.plot(x, finite_array(values, f"curves[{name!r}]", size), label=label, **style)
         if name in held_out:
             style["color"] = line.get_color()
@@ -212,7 +227,7 @@ def histograms(
     edges = np.histogram_bin_edges(np.concatenate(list(draws.values())), checks.positive_int(bins, "bins"))
     ax = axes(ax)
     for name, values in draws.items():
-        ax.hist(values, edges, density=True, alpha=0.45, label=name)
+        ax.hist(values, edges.tolist(), density=True, alpha=0.45, label=name)
     if density is not None:
         x = np.linspace(edges[0], edges[-1], 400)
         ax.plot(x, finite_array(density(x), "density(x)", len(x)), color=INK, label=density_label)

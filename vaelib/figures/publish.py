@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from vaelib.figures.style import figure_of
 from vaelib.files import write_atomically
 
 DPI, SCREEN_DPI = 160, 100  # drawn finer than shown, for screens of high resolution
@@ -24,7 +25,7 @@ SIGNATURE = "vaelib.figures"
 
 def _figure(fig: Figure | Axes) -> Figure:
     if isinstance(fig, Axes):
-        return fig.get_figure(root=True)
+        return figure_of(fig)
     if not isinstance(fig, Figure):
         raise TypeError(f"fig must be a matplotlib Figure or Axes, got {type(fig).__name__}")
     return fig

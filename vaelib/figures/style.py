@@ -9,6 +9,7 @@ import numpy as np
 from cycler import cycler
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from vaelib import checks
 
@@ -71,6 +72,14 @@ def axes(ax: Axes | None, width: float = 6.4, height: float = 3.8) -> Axes:
             f"ax must be a matplotlib Axes or None, got {type(ax).__name__}; take one with axes[0] or ax=None"
         )
     return ax
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The whole figure that the Axes are drawn on; raises ValueError for Axes that were removed from theirs."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the Axes must be on a figure, got Axes that were removed from theirs; draw on others")
+    return figure
 
 
 def finite_array(values, name: str, *shape: int | None) -> np.ndarray:
