@@ -14,7 +14,7 @@ import optax
 import pytest
 from flax import nnx
 
-from vaelib.data import load_mnist, salt_and_pepper
+from vaelib.data import load_mnist
 from vaelib.evaluation import evaluate
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder
@@ -120,25 +120,11 @@ def test_objectives_are_interchangeable(digits):
     assert history.train["kl"] == [0.0, 0.0]
 
 
-def test_beta_and_its_schedule(digits):
+def test_a_larger_beta_gives_a_smaller_kl(digits):
     def final_kl(beta):
         return quiet_fit(small_model(), digits, KEY, epochs=5, batch_size=32, beta=beta).train["kl"][-1]
 
     assert final_kl(20.0) < final_kl(1.0) < final_kl(0.0)
-    assert final_kl(lambda step: jnp.where(step < 1_000_000, 20.0, 0.0)) == pytest.approx(final_kl(20.0), rel=1e-6)
-
-
-def test_denoising_sees_noise_and_is_scored_on_the_clean_image(digits):
-    seen = []
-
-    def spy(model, x, key, *, inputs):
-        seen.append((x, inputs))
-        return elbo(model, x, key, inputs=inputs)
-
-    quiet_fit(small_model(), digits, KEY, epochs=1, batch_size=64, objective=spy, corrupt=salt_and_pepper(0.3))
-    x, inputs = seen[0]
-    assert x.shape == inputs.shape == (64, 784)
-    assert x is not inputs
 
 
 def test_binarized_batches_are_zeros_and_ones_and_new_each_epoch():
