@@ -391,7 +391,7 @@ def test_bad_betas_are_refused(model, images, beta, error, message):
         elbo(model, images, KEY, beta=beta)
 
 
-def test_inputs_must_fit_the_images(model, autoencoder, images):
+def test_inputs_that_do_not_fit_the_images_are_refused(model, autoencoder, images):
     for objective, fitting in ((elbo, model), (reconstruction, autoencoder)):
         with pytest.raises(ValueError, match=r"inputs and x must have the same shape, got \(1, 36\) and \(16, 36\)"):
             objective(fitting, images, KEY, inputs=images[:1])

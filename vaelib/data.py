@@ -91,7 +91,7 @@ def _bernoulli(key, images):
     return jax.random.bernoulli(key, images).astype(jnp.float32)
 
 
-def salt_and_pepper(rate: float) -> Callable[[Array, PRNGKeyArray], Array]:
+def salt_and_pepper(rate: float | int) -> Callable[[Array, PRNGKeyArray], Array]:
     """A corruption of images: each pixel becomes 0 or 1 with probability rate / 2 each, and stays with 1 - rate.
 
     Returns corrupt(images, key), from and to shape (*batch, pixel) with values in [0, 1]; it may be jitted.

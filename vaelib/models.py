@@ -9,7 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 Activation = Callable[[Array], Array]
 ACTIVATIONS: dict[str, Activation] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
 Sigma = float | str | Array  # a number, "learned", or inside `create` a traced number
+Model = TypeVar("Model", bound="ImageModel")  # `Self`, which beartype takes on whole classes only
 
 
 class Constant(nnx.Variable):
@@ -177,7 +178,7 @@ class ImageModel(nnx.Module):
         return {"class": type(self).__name__, **values, **lists}
 
     @classmethod
-    def create(cls, *, seed: int = 0, **config: Any) -> Self:
+    def create(cls: type[Model], *, seed: int = 0, **config: Any) -> Model:
         """Build the model inside one compiled program: what `cls(**config, rngs=nnx.Rngs(seed))` builds, sooner.
 
         Layer by layer, the initialisers compile one small program each; together they are one, which models of equal
