@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from inspect import ismodule
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -83,7 +84,7 @@ def test_the_reference_describes_every_public_name(pages, site):
     import vaelib
 
     described = {tag["id"].rsplit(".", 1)[-1] for tag in pages[site / "docs" / "api.html"].find_all("dt", id=True)}
-    assert set(vaelib.__all__) <= described
+    assert {name for name in vaelib.__all__ if not ismodule(getattr(vaelib, name))} <= described
 
 
 def test_translations_that_are_kept_complete_are_complete():

@@ -50,7 +50,12 @@ def replicate(tree, mesh: Mesh | None):
     whole_on_each = NamedSharding(mesh, PartitionSpec())
     if jax.process_count() == 1 or not is_shared(mesh):
         return jax.device_put(tree, whole_on_each)
-    return jax.make_array_from_process_local_data(whole_on_each, tree)
+
+    def replicated(leaf):
+        is_there = getattr(leaf, "sharding", None) == whole_on_each
+        return leaf if is_there else jax.make_array_from_process_local_data(whole_on_each, leaf)
+
+    return jax.tree.map(replicated, tree)
 
 
 def split(x, mesh: Mesh | None):
