@@ -19,7 +19,8 @@ PACKAGE = ROOT / "vaelib"
 
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
-    {"batches", "checks", "compilation", "descriptions", "devices", "files", "interruption", "parallel", "placement"},
+    {"checks", "compilation", "devices", "files", "interruption"},
+    {"batches", "descriptions", "parallel", "placement"},
     {"blocks", "data", "distributions", "figures", "storage", "widgets"},
     {"protocols"},
     {"divergence", "latents", "models"},

@@ -106,9 +106,14 @@ def same_shape(a, b, name_a: str, name_b: str) -> None:
         raise ValueError(f"{name_a} and {name_b} must have the same shape, got {a.shape} and {b.shape}")
 
 
+def holds_keys(x) -> bool:
+    """Whether `x` is an array of typed JAX random keys, or one of them."""
+    return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
 def key(k, name: str = "key") -> jax.Array:
     """One typed JAX random key, as made by `jax.random.key(seed)`."""
-    if not (isinstance(k, jax.Array) and jnp.issubdtype(k.dtype, jax.dtypes.prng_key)):
+    if not holds_keys(k):
         raise TypeError(f"{name} must be a typed random key, got {type(k).__name__}; make one with jax.random.key(0)")
     if k.shape != ():
         raise ValueError(f"{name} must be a single key, got an array of keys of shape {k.shape}; index or fold it")

@@ -18,6 +18,8 @@ import jax
 import numpy as np
 from flax import nnx
 
+from vaelib import checks
+
 # Their functions are known by name and by what they were made with; of all other functions the code is looked at, too.
 LIBRARIES = {"vaelib", "jax", "jaxlib", "flax", "optax", "numpy", "scipy"}
 
@@ -149,7 +151,7 @@ def _can_change(value) -> bool:
 
 
 def _array(array, inside):
-    content = np.ascontiguousarray(jax.random.key_data(array) if _is_key(array) else array)
+    content = np.ascontiguousarray(jax.random.key_data(array) if checks.holds_keys(array) else array)
     return ["array", str(array.dtype), list(array.shape), f"crc32 {zlib.crc32(content.view(np.uint8).data):08x}"]
 
 
@@ -251,10 +253,6 @@ def _pairs(mapping, inside):
 
 def _fields(value) -> dict:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-
-
-def _is_key(array) -> bool:
-    return jax.numpy.issubdtype(array.dtype, jax.dtypes.prng_key)
 
 
 def _name(value) -> str:

@@ -13,6 +13,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from vaelib import checks
+
 
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Join the processes of one training, before JAX computes anything.
@@ -89,7 +91,7 @@ def check_same(parts: dict[str, object]) -> None:
 def _checksum(tree) -> int:
     checksum = 0
     for leaf in jax.tree.leaves(tree):
-        if isinstance(leaf, jax.Array) and jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if checks.holds_keys(leaf):
             leaf = jax.random.key_data(leaf)
         checksum = zlib.crc32(np.asarray(leaf).tobytes(), checksum)
     return checksum

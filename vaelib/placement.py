@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from vaelib import checks
+
 
 def data_mesh(devices: Sequence[jax.Device] | None, batch_size: int) -> Mesh | None:
     """The devices to split a batch over: as many of each process as divide it evenly; None where JAX has one in all.
@@ -48,7 +50,7 @@ def replicate(tree, mesh: Mesh | None):
     if mesh is None:
         return tree
     whole_on_each = NamedSharding(mesh, PartitionSpec())
-    if jax.process_count() == 1 or not is_shared(mesh):
+    if not _is_shared(mesh):
         return jax.device_put(tree, whole_on_each)
 
     def replicated(leaf):
@@ -84,11 +86,11 @@ def fetch(tree, mesh: Mesh | None):
 def _fetched(array: jax.Array) -> jax.Array:
     if isinstance(array, jax.core.Tracer):
         return array
-    if jax.numpy.issubdtype(array.dtype, jax.dtypes.prng_key):
+    if checks.holds_keys(array):
         return jax.random.wrap_key_data(_fetched(jax.random.key_data(array)), impl=jax.random.key_impl(array))
     return jnp.asarray(np.asarray(array.addressable_data(0)))
 
 
-def is_shared(mesh: Mesh) -> bool:
+def _is_shared(mesh: Mesh) -> bool:
     """Whether the mesh has devices of other processes."""
     return any(device.process_index != jax.process_index() for device in mesh.devices.flat)

@@ -15,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from vaelib import checks
 from vaelib.files import write_atomically
 
 # What safetensors holds itself; other numbers are written as bytes.
@@ -78,7 +79,7 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
 
 def _encode(tensor, name: str) -> tuple[np.ndarray, dict | None]:
     """An array that safetensors holds, and what `_decode` needs to make the given one of it again."""
-    if isinstance(tensor, jax.Array) and jnp.issubdtype(tensor.dtype, jax.dtypes.prng_key):
+    if checks.holds_keys(tensor):
         return np.asarray(jax.random.key_data(tensor)), {"key": str(jax.random.key_impl(tensor))}
     # safetensors copies memory as it lies: it has to be in row order.
     array = np.asarray(tensor, order="C")

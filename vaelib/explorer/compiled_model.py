@@ -33,7 +33,7 @@ class CompiledModel:
                 f"without {', '.join(missing)}; make one with vaelib.load_pretrained('bernoulli-z2')"
             )
         graphdef, state = nnx.split(model) if isinstance(model, nnx.Module) else (None, None)
-        # Training hands the arrays it starts from back to the device: what is shown needs arrays of its own.
+        # A loop of the reader's own may donate the model's arrays: what is shown needs arrays of its own.
         state = jax.jit(partial(jax.tree.map, jnp.copy))(state)
 
         def rebuilt(state):
