@@ -48,8 +48,8 @@ class ClaimPlace(nodes.General, nodes.Element):
 
 
 @functools.cache
-def claims() -> dict[str, str]:
-    """The series' claims by number."""
+def claims() -> dict[str, dict[str, str]]:
+    """The series' claims by number, each with its control."""
     return tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
 
 
@@ -77,17 +77,18 @@ class ListClaims(SphinxPostTransform):
     default_priority = 5
 
     def run(self, **kwargs):
-        """Replace the place by a list: the claim, then links to its cells."""
+        """Replace the place by a list: the claim, links to its cells, and its control."""
         for place in list(self.document.findall(ClaimPlace)):
             items = nodes.bullet_list(bullet="-")
-            for claim, statement in claims().items():
+            for claim, words in claims().items():
                 cells = sorted(self.env.claim_cells.get(claim, []), key=lambda cell: (cell[0], cell[2]))
-                line = nodes.paragraph("", "", nodes.strong(text=f"{claim} "), nodes.Text(f"{statement} "))
+                line = nodes.paragraph("", "", nodes.strong(text=f"{claim} "), nodes.Text(f"{words['claim']} "))
                 for number, (name, anchor, _) in enumerate(cells, 1):
                     address = self.app.builder.get_relative_uri(self.env.docname, name) + f"#{anchor}"
                     line += nodes.Text(f"{'Notebook ' + name[10:12] + ':' if number == 1 else ''} ")
                     line += nodes.reference("", str(number), refuri=address, internal=True)
-                items += nodes.list_item("", line, ids=[claim.lower()])
+                control = nodes.paragraph("", "", nodes.emphasis(text="Control: "), nodes.Text(words["control"]))
+                items += nodes.list_item("", line, control, ids=[claim.lower()])
             place.replace_self(items)
 
 

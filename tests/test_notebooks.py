@@ -7,7 +7,7 @@ import nbformat
 import pytest
 import stamp
 from nbval_tolerance import malformed, numbers, texts
-from notebook import KEPT, fingerprint
+from notebook import FOLDED, KEPT, fingerprint
 
 NOTEBOOKS = sorted(Path(__file__).parent.parent.glob("notebooks/[0-9]*.ipynb"))
 # The claims each notebook argues, by their numbers in the series' syllabus of 36.
@@ -51,7 +51,19 @@ def test_metadata_hold_no_noise(notebook):
     assert set(notebook.metadata) == {"kernelspec", "vaelib"}
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
-        assert set(cell.metadata) <= set(KEPT)
+        folded = "hide-input" in cell.metadata.get("tags", [])
+        assert {name: cell.metadata[name] for name in set(cell.metadata) - set(KEPT)} == (FOLDED if folded else {})
+
+
+def test_what_a_reader_is_to_read_is_short(notebook):
+    long = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+        and not {"hide-input", "setup"} & set(cell.metadata.get("tags", []))
+        and sum(map(bool, map(str.strip, cell.source.splitlines()))) > 15
+    ]
+    assert not long, f"more than 15 lines in cells {long}: show the idea, and fold the drawing (tag hide-input)"
 
 
 def test_tolerances_are_well_formed_and_of_cells_that_show_numbers(notebook):

@@ -80,6 +80,12 @@ def test_every_claim_links_to_its_cells(pages, site):
         assert all(f"#{claim.lower()}-cell-" in link["href"] for link in links)
 
 
+def test_every_claim_names_its_control():
+    claims = tomllib.loads((ROOT / "docs" / "claims.toml").read_text(encoding="utf-8"))
+    without = [claim for claim, words in claims.items() if len(words["control"]) < 20]
+    assert not without
+
+
 def test_the_reference_describes_every_public_name(pages, site):
     import vaelib
 

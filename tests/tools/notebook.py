@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = ("claims", "numbers", "tags", "tolerance")  # of a cell's metadata
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # how JupyterLab and Colab fold what the site hides
 LIMIT = 1_000_000  # bytes of a notebook with its outputs
 
 
@@ -45,12 +46,12 @@ def fingerprint(notebook) -> str:
 
 
 def strip(notebook) -> None:
-    """Leave what readers and tests need of the metadata: kernel, fingerprint, and what is in KEPT."""
+    """Leave what readers and tests need of the metadata: kernel, fingerprint, what is in KEPT, and folds."""
     executed = notebook.metadata.get("vaelib", {})
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL} | ({"vaelib": executed} if executed else {}))
     for cell in notebook.cells:
         kept = {name: value for name, value in cell.metadata.items() if name in KEPT}
-        cell.metadata = nbformat.from_dict(kept)
+        cell.metadata = nbformat.from_dict(kept | (FOLDED if "hide-input" in kept.get("tags", []) else {}))
 
 
 def execute(notebook) -> None:

@@ -15,11 +15,12 @@ from vaelib.figures.plots import (
     training_curves,
 )
 from vaelib.figures.publish import save, show
-from vaelib.figures.style import CLASS_COLORS, LINE_COLORS, set_style
+from vaelib.figures.style import CLASS_COLORS, LINE_COLORS, QUANTITY_COLORS, set_style
 
 __all__ = [
     "CLASS_COLORS",
     "LINE_COLORS",
+    "QUANTITY_COLORS",
     "band",
     "digit_rows",
     "gaussian_ellipse",

@@ -23,6 +23,14 @@ CLASS_COLORS = (
 )  # fmt: skip
 # The same colours for lines: the first four differ in lightness too, and the pale ones come last.
 LINE_COLORS = tuple(CLASS_COLORS[k] for k in (0, 2, 4, 6, 8, 5, 1, 3, 7, 9))
+# One colour for each quantity of the argument, in every figure: kl is the KL to the prior, gap the KL to the posterior.
+QUANTITY_COLORS = {
+    "evidence": CLASS_COLORS[8],
+    "elbo": CLASS_COLORS[0],
+    "recon": CLASS_COLORS[4],
+    "kl": CLASS_COLORS[6],
+    "gap": CLASS_COLORS[2],
+}
 INK, GUIDE = "#222222", "#8a8a8a"
 
 
