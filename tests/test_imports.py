@@ -30,6 +30,7 @@ LAYERS = [
     {"training"},
     {"recipes"},
     {"exercises", "explorer"},
+    {"laboratory"},
     {"__init__"},
     {"__main__"},
 ]
@@ -117,8 +118,8 @@ def test_figures_know_no_sibling(path):
 
 
 @every_file
-def test_two_packages_alone_know_of_widgets(path):
-    if part(path) not in {"explorer", "widgets"}:
+def test_three_packages_alone_know_of_widgets(path):
+    if part(path) not in {"explorer", "laboratory", "widgets"}:
         assert not WIDGETS & set(third_party(TREES[path]))
 
 

@@ -1,0 +1,14 @@
+// The lab's files, joined as the package joins them, and its compiled kernels.
+
+import { readFileSync } from "node:fs";
+import vm from "node:vm";
+
+const folder = new URL("../../../vaelib/laboratory/", import.meta.url);
+
+export const kernels = () => new WebAssembly.Module(readFileSync(new URL("kernels/kernels.wasm", folder)));
+
+// The names asked for, out of the files joined.
+export function load(files, names) {
+  const text = files.map((file) => readFileSync(new URL(`static/${file}`, folder), "utf8")).join("\n");
+  return vm.runInThisContext(`(() => {\n${text}\nreturn { ${names.join(", ")} };\n})()`);
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { kernels, load } from "./load.js";
+
+const { training, uniforms, fillNormal, shuffled, layersOf, fillInitial, objectiveAt } = load(
+  ["engine.js", "random.js", "training.js"],
+  ["training", "uniforms", "fillNormal", "shuffled", "layersOf", "fillInitial", "objectiveAt"],
+);
+
+const plain = {
+  ...{ seed: 3, hidden: [16], latent: 2, batch_size: 8, likelihood: "bernoulli", sigma: 0.1, beta: 1, noise: true, kl: true },
+  ...{ learning_rate: 1e-2, warm_up: 0, freeze_encoder: false, freeze_decoder: false },
+};
+const next = uniforms(1, 0);
+// Two kinds of bars on 6 x 6 pixels.
+const bars = Uint8Array.from({ length: 40 * 36 }, (_, i) => {
+  const [image, row, column] = [Math.floor(i / 36), Math.floor((i % 36) / 6), i % 6];
+  return (image % 2 ? row : column) === (image >> 1) % 6 ? 255 - Math.floor(40 * next()) : 0;
+});
+const data = { pixels: 36, train: bars.subarray(0, 32 * 36), heldOut: bars.subarray(32 * 36) };
+const start = (changed = {}) => training(kernels(), data, { ...plain, ...changed });
+const looked = { index: 1, eps: Float32Array.of(0.5, -1) };
+const frameOf = (run, asked = {}) => run.frame({ evaluated: true, looked, tiles: null, ...asked });
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+test("draws from a seed are repeatable, their own in each stream, and normal", () => {
+  const draw = (seed, stream) => fillNormal(uniforms(seed, stream), new Float32Array(20001));
+  const draws = draw(5, 1);
+  assert.deepEqual(draws, draw(5, 1));
+  assert.notDeepEqual(draws, draw(5, 2));
+  assert.notDeepEqual(draws, draw(6, 1));
+  assert.ok(Math.abs(mean(draws)) < 0.03);
+  assert.ok(Math.abs(mean(draws.map((v) => v * v)) - 1) < 0.04);
+  assert.ok(Math.abs(mean(draws.map((v) => v ** 4)) - 3) < 0.3);
+  const distinct = new Set(draws);
+  assert.ok(distinct.size > 19990);
+});
+
+test("an order holds each number once, and is another each time", () => {
+  const uniform = uniforms(0, 1);
+  const [first, second] = [shuffled(uniform, 500), shuffled(uniform, 500)];
+  assert.deepEqual(Array.from(first).sort((a, b) => a - b), Array.from({ length: 500 }, (_, i) => i));
+  assert.notDeepEqual(first, second);
+});
+
+test("kernels start with variance 1 / inputs within two deviations, biases at 0", () => {
+  const layers = layersOf({ pixels: 100, hidden: [80], latent: 2 });
+  const weights = new Float32Array(layers.at(-1).end).fill(7);
+  fillInitial(layers, uniforms(0, 0), weights);
+  const [{ start, bias, end }] = layers;
+  const kernel = weights.slice(start, bias);
+  assert.ok(Math.abs(mean(kernel.map((w) => w * w)) - 1 / 100) < 0.0005);
+  assert.ok(kernel.every((w) => Math.abs(w) < (2 / 0.8796) * 0.1 + 1e-6));
+  assert.ok(weights.subarray(bias, end).every((b) => b === 0));
+});
+
+test("the KL's weight grows over the warm-up, and is 0 where the KL is off", () => {
+  const beta = (steps, changed) => objectiveAt({ ...plain, beta: 4, warm_up: 100, ...changed }, steps).beta;
+  assert.deepEqual([0, 25, 100, 1000].map((steps) => beta(steps, {})), [0, 1, 4, 4]);
+  assert.equal(beta(0, { warm_up: 0 }), 4);
+  assert.equal(beta(50, { kl: false }), 0);
+});
+
+test("training raises the held-out ELBO, and the same seed gives the same weights", () => {
+  const [run, again, other] = [start(), start(), start({ seed: 4 })];
+  const elbo = (terms) => terms.recon - terms.kl;
+  const before = elbo(run.evaluate());
+  for (let i = 0; i < 150; i++) for (const training of [run, again, other]) training.step();
+  assert.ok(elbo(run.evaluate()) > before + 5, `${before} to ${elbo(run.evaluate())}`);
+  assert.deepEqual(run.net.weights, again.net.weights);
+  assert.notDeepEqual(run.net.weights, other.net.weights);
+});
+
+test("what is seen does not change what is trained", () => {
+  const [seen, unseen] = [start(), start()];
+  for (let i = 0; i < 5; i++) {
+    seen.step();
+    unseen.step();
+    frameOf(seen, { tiles: new Float32Array(2 * 30) });
+  }
+  assert.deepEqual(seen.net.weights, unseen.net.weights);
+});
+
+test("a frame holds the codes, pictures and terms of the present weights", () => {
+  const run = start();
+  for (let i = 0; i < 3; i++) run.step();
+  const frame = frameOf(run, { tiles: Float32Array.of(0, 0, 1, 1) });
+  assert.deepEqual([frame.steps, frame.images, frame.mu.length, frame.tiles.length], [3, 24, 16, 72]);
+  const { look } = frame;
+  assert.deepEqual(look.mu, frame.mu.slice(2, 4));
+  look.z.forEach((z, j) => assert.ok(Math.abs(z - (look.mu[j] + Math.exp(look.logVar[j] / 2) * looked.eps[j])) < 1e-6));
+  assert.deepEqual(look.picture, run.decode(look.z));
+  const logPx = look.x.reduce((sum, x, i) => sum + x * Math.log(look.picture[i]) + (1 - x) * Math.log1p(-look.picture[i]), 0);
+  assert.ok(Math.abs(logPx - look.recon) < 1e-3);
+  const kl = look.mu.reduce((sum, mu, j) => sum + (mu ** 2 + Math.exp(look.logVar[j]) - 1 - look.logVar[j]) / 2, 0);
+  assert.ok(Math.abs(kl - look.kl) < 1e-5);
+  assert.equal(frameOf(run).train, null);
+});
+
+test("a drawing takes the place of a held-out image", () => {
+  const run = start();
+  const pixels = new Uint8Array(36).fill(51);
+  assert.ok(frameOf(run, { looked: { ...looked, pixels } }).look.x.every((x) => Math.abs(x - 0.2) < 1e-6));
+});
+
+test("new draws are others, and stay until the next ones are asked for", () => {
+  const run = start();
+  const first = frameOf(run).priorCodes;
+  assert.deepEqual(frameOf(run).priorCodes, first);
+  run.redraw();
+  assert.notDeepEqual(frameOf(run).priorCodes, first);
+});
+
+test("a training that breaks names the term and goes back to the last good weights", () => {
+  const run = start();
+  for (let i = 0; i < 4; i++) run.step();
+  frameOf(run);
+  const good = run.net.weights.slice();
+  run.set({ learning_rate: 1e30 });
+  for (let i = 0; i < 9 && !run.fault(); i++) run.step();
+  assert.match(run.fault(), /^The (KL|reconstruction term) became (NaN|-?Infinity) at step \d+\.$/);
+  assert.equal(frameOf(run).fault, run.fault());
+  run.goBack();
+  assert.equal(run.fault(), "");
+  assert.equal(run.steps(), 4);
+  assert.deepEqual(run.net.weights, good);
+  run.set({ learning_rate: 1e-3 });
+  run.step();
+  assert.equal(run.fault(), "");
+});
+
+test("weights that are loaded are those that are seen", () => {
+  const [run, other] = [start(), start({ seed: 9 })];
+  run.step();
+  run.load(other.net.weights.slice());
+  assert.deepEqual(frameOf(run).mu, frameOf(other).mu);
+  run.step();
+  other.step();
+  assert.deepEqual(run.net.updates, other.net.updates);
+});

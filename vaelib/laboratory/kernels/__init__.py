@@ -1,0 +1,1 @@
+"""The arithmetic of the lab, in C and compiled to WebAssembly."""
