@@ -135,3 +135,122 @@ def test_an_exercise_left_alone_is_not_attempted(check):
 
     assert check(blank).passed is None
     assert check(...).passed is None
+
+
+def density_of_styles(x):
+    return (stats.norm(-2, 1.25**0.5).pdf(x) + stats.norm(2, 1.25**0.5).pdf(x)) / 2
+
+
+def density_by_quadrature(x):
+    z = np.linspace(-12, 12, 2401)
+    p_z = (stats.norm.pdf(z, -2, 1) + stats.norm.pdf(z, 2, 1)) / 2
+    return np.sum(p_z * stats.norm.pdf(np.asarray(x)[..., None], z, 0.5), axis=-1) * (z[1] - z[0])
+
+
+@pytest.mark.parametrize("answer", [density_of_styles, density_by_quadrature])
+def test_density_of_styles_right(answer):
+    assert exercises.check_density_of_styles(answer).passed is True
+
+
+def humps(spread):
+    return lambda x: (stats.norm(-2, spread).pdf(x) + stats.norm(2, spread).pdf(x)) / 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (humps(1.0), "density of z"),
+        (humps(0.5), "given z = 2s"),
+        (humps(1.5), "do not add up"),
+        (humps(1.25), "square root"),
+        (lambda x: 2 * density_of_styles(x), "integrates to 2"),
+        (lambda x: stats.norm(0, 5.25**0.5).pdf(x), "two humps"),
+        (lambda x: np.log(density_of_styles(x)), "logarithm"),
+        (lambda x: density_of_styles(x)[0], "shape"),
+        (lambda x: 0 * x, "should be"),
+    ],
+)
+def test_density_of_styles_wrong(answer, hint):
+    verdict = exercises.check_density_of_styles(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+def ring_of(angle, radius):
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def exponential(z):
+    return -stats.norm.logsf(z)
+
+
+def whole_ring(z):
+    return ring_of(2 * np.pi * stats.norm.cdf(z[:, 0]), 1 + np.sqrt(2 * exponential(z[:, 1])) / 10)
+
+
+def other_whole_ring(z):
+    """The coordinates change roles, the angle runs the other way and starts elsewhere."""
+    return ring_of(1 - 2 * np.pi * stats.norm.cdf(z[:, 1]), 1 + np.sqrt(2 * exponential(-z[:, 0])) / 10)
+
+
+def torn(z):
+    return z / 10 + z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-300)
+
+
+def torn_in_half(z):
+    """The right distribution, with a tear along z1 = 0."""
+    share = stats.norm.cdf(z[:, 0])
+    return ring_of(2 * np.pi * np.where(share < 0.5, 0.5 - share, share), 1 + np.sqrt(2 * exponential(z[:, 1])) / 10)
+
+
+@pytest.mark.parametrize("answer", [whole_ring, other_whole_ring])
+def test_whole_ring_right(answer):
+    assert exercises.check_whole_ring(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (torn, "tears"),
+        (torn_in_half, "tears"),
+        (lambda z: z, "radius should"),
+        (lambda z: ring_of(z[:, 0], 1 + np.sqrt(2 * exponential(z[:, 1])) / 10), "uniform"),
+        (lambda z: ring_of(2 * np.pi * stats.norm.cdf(z[:, 0]), 1 + np.sqrt(2 * exponential(z[:, 0])) / 10), "thicker"),
+        (lambda z: whole_ring(z)[:, 0], "shape"),
+        (lambda z: np.sqrt(z), "NaN"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_whole_ring_wrong(answer, hint):
+    verdict = exercises.check_whole_ring(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (lambda z: z + 10, lambda z: z - 10),
+        (lambda z: 10 * z, lambda z: z / 10),
+        [lambda z: z / 5, lambda z: 5 * z],
+        (lambda z: jnp.sinh(3 * z), lambda z: jnp.arcsinh(z) / 3),
+    ],
+)
+def test_spoil_right(pair):
+    assert exercises.check_spoil(lambda: pair).passed is True
+
+
+@pytest.mark.parametrize(
+    ("pair", "hint"),
+    [
+        ((lambda z: -z, lambda z: -z), "turn leaves"),
+        ((lambda z: z + 10, lambda z: z - 9), "given back"),
+        ((lambda z: z[:, 0], lambda z: z), "given back"),
+        (lambda z: z, "two functions"),
+        ((3, 4), "two functions"),
+    ],
+)
+def test_spoil_wrong(pair, hint):
+    verdict = exercises.check_spoil(lambda: pair)
+    assert verdict.passed is False
+    assert hint in verdict.message

@@ -85,3 +85,92 @@ def check_sample_styles(answer: Callable[[np.random.Generator, int], np.ndarray]
             return "that is the distribution of z; the last line of the story, x given z, is missing."
         return f"the standard deviation should be {np.sqrt(5.25):.3f} with humps at -2 and 2, got {got.std():.3f}."
     return None
+
+
+@checker
+def check_density_of_styles(answer: Callable[[np.ndarray], np.ndarray]) -> str | None:
+    """Marginals of marginals: z goes first, by adding variances, and the coin is a sum of two terms."""
+    x = np.random.default_rng(4).uniform(-5, 5, (40, 5))
+
+    def humps(spread, places=(-2.0, 2.0), shares=(0.5, 0.5)):
+        return sum(share * stats.norm.pdf(x, place, spread) for place, share in zip(places, shares, strict=True))
+
+    got = np.asarray(answer(x))
+    near = {
+        "that is the density of z; x adds the noise of the last line of the story.": humps(1.0),
+        "that is the density given z = 2s; z itself varies around it, with variance 1.": humps(0.5),
+        "standard deviations do not add up, 1 + 0.5; variances do.": humps(1.5),
+        "1.25 is the variance; the spread is its square root.": humps(1.25),
+        "each style happens half of the time; this integrates to 2.": 2 * humps(np.sqrt(1.25)),
+        "that is one Gaussian with the right mean and variance; the coin makes two humps.": stats.norm.pdf(
+            x, 0, np.sqrt(5.25)
+        ),
+        "that is the logarithm; return the density itself.": np.log(humps(np.sqrt(1.25))),
+    }
+    for hint, wrong in near.items():
+        if got.shape == x.shape and np.allclose(got, wrong, rtol=1e-3):
+            return hint
+    return compare(got, humps(np.sqrt(1.25)), "p(x)", rtol=1e-3, atol=1e-9)
+
+
+@checker
+def check_whole_ring(answer: Callable[[np.ndarray], np.ndarray]) -> str | None:
+    """The ring is one piece, so the plane can be rolled up into it: no tear, and nothing in the hole."""
+    rng = np.random.default_rng(5)
+    z = rng.standard_normal((20_000, 2))
+    got = np.asarray(answer(z))
+    if got.shape != z.shape:
+        return f"g should keep the shape of the codes, {z.shape}, got {got.shape}."
+    if not np.isfinite(got).all():
+        return "some results are NaN or infinite; is every square root and logarithm taken of a positive number?"
+    limit = 1.95 / np.sqrt(len(z))  # the 0.1% point of the Kolmogorov-Smirnov test
+    radius, angle = np.linalg.norm(got, axis=1), np.arctan2(*got.T[::-1])
+    if stats.kstest((radius - 1) * 10, stats.rayleigh.cdf).statistic > limit:
+        return f"the radius should have mean 1.125 and spread 0.066, got {radius.mean():.3f} and {radius.std():.3f}."
+    share = (angle / (2 * np.pi)) % 1
+    if stats.kstest(share, stats.uniform.cdf).statistic > limit:
+        return "the angle should be uniform; some directions of the ring get more points than others."
+    if max(abs(np.corrcoef(f(angle), radius)[0, 1]) for f in (np.cos, np.sin)) > 4 / np.sqrt(len(z)):
+        return "the ring is thicker on one side: the angle and the radius should be independent."
+    place = _tear(answer, rng)
+    if place is not None:
+        return f"the map tears: it jumps at z = ({place[0]:.3g}, {place[1]:.3g}), so it is not continuous."
+    return None
+
+
+def _tear(g: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator) -> np.ndarray | None:
+    """A place where g jumps, found by halving line segments, some through 0, towards the half that jumps more."""
+    start = rng.uniform(-2.5, 2.5, (400, 2))
+    end = np.concatenate([-0.7 * start[:200], rng.uniform(-2.5, 2.5, (200, 2))])
+    for _ in range(40):
+        middle = (start + end) / 2
+        left, mid, right = (np.asarray(g(points)) for points in (start, middle, end))
+        first = np.linalg.norm(mid - left, axis=1) >= np.linalg.norm(right - mid, axis=1)
+        start, end = np.where(first[:, None], start, middle), np.where(first[:, None], middle, end)
+    jumps = np.linalg.norm(np.asarray(g(end)) - np.asarray(g(start)), axis=1)
+    return start[jumps.argmax()] if jumps.max() > 0.05 else None
+
+
+@checker
+def check_spoil(answer: Callable[[], tuple[Callable, Callable]]) -> str | None:
+    """Reconstruction never asks where the codes lie; sampling does, and so the prior has to be trained for."""
+    pair = answer()
+    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(map(callable, pair))):
+        return f"spoil should return two functions, (there, back), got {pair!r}."
+    there, back = pair
+    rng = np.random.default_rng(6)
+    z, other = rng.standard_normal((500, 2)), rng.standard_normal((500, 2))
+    returned, moved = np.asarray(back(there(z))), np.asarray(back(z))
+    if returned.shape != z.shape or not np.allclose(returned, z, atol=1e-3):
+        return "back(there(z)) should be z for every code, or digits are no longer given back as they were."
+
+    def gap(u, v):
+        return np.mean(np.linalg.norm(u[:, None] - v, axis=-1))
+
+    distance = 2 * gap(moved, other) - gap(moved, moved) - gap(other, other)
+    if distance < 0.3:
+        return (
+            f"what reaches the decoder is still much like N(0, I): energy distance {distance:.2f}, and 0.3 is asked "
+            "for. Move it farther, or change its size more; a turn leaves N(0, I) as it is."
+        )
+    return None
