@@ -1,4 +1,4 @@
-"""What the book needs beyond Sphinx: live explorers, anchors at the cells that serve a claim, the list of claims."""
+"""What the book needs beyond Sphinx: live explorers, and lists of claims and questions with links to their cells."""
 
 import functools
 import tomllib
@@ -35,61 +35,92 @@ class Explore(SphinxDirective):
         return [Explorer(model=self.arguments[0])]
 
 
-class ClaimList(SphinxDirective):
-    """`{claims}`: every claim, with links to the cells that show it."""
+class CellList(SphinxDirective):
+    """`{claims}` or `{questions}`: every one of the kind, with links to the cells that show or answer it."""
 
     def run(self):
         """A place, filled in when all notebooks have been read."""
-        return [ClaimPlace()]
+        return [CellListPlace(kind=self.name)]
 
 
-class ClaimPlace(nodes.General, nodes.Element):
-    """Where the list of claims goes."""
+class CellListPlace(nodes.General, nodes.Element):
+    """Where a list of claims or questions goes."""
 
 
 @functools.cache
-def claims() -> dict[str, dict[str, str]]:
-    """The series' claims by number, each with its control."""
-    return tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
+def entries(kind: str) -> dict[str, dict]:
+    """The series' claims, or the questions it answers, by the names that the cells' metadata have for them."""
+    return tomllib.loads((DOCS / f"{kind}.toml").read_text(encoding="utf-8"))
 
 
-def mark_claims(app: Sphinx, doctree: nodes.document) -> None:
-    """Give each cell with claims a target the list can link to, and put live explorers where the notebook's stand."""
+def mark_cells(app: Sphinx, doctree: nodes.document) -> None:
+    """Give cells with claims or questions a target the lists can link to, and put live explorers in their places."""
     name = app.env.docname
-    served = app.env.claim_cells = getattr(app.env, "claim_cells", {})
-    for claim in served:
-        served[claim] = [place for place in served[claim] if place[0] != name]
+    served = app.env.served_cells = getattr(app.env, "served_cells", {})
+    for entry in served:
+        served[entry] = [place for place in served[entry] if place[0] != name]
     for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") != "cell_code":
             continue
-        for claim in cell["cell_metadata"].get("claims", []):
-            anchor = f"{claim.lower()}-cell-{cell['cell_index']}"
+        for entry in (entry for kind in LISTS for entry in cell["cell_metadata"].get(kind, [])):
+            anchor = f"{entry.lower()}-cell-{cell['cell_index']}"
             cell.insert(0, nodes.target(ids=[anchor]))
-            served.setdefault(claim, []).append((name, anchor, cell["cell_index"]))
+            served.setdefault(entry, []).append((name, anchor, cell["cell_index"]))
         if name in LIVE and "vaelib.explore(" in cell.astext():
             place = cell.parent.index(cell) + 1
             cell.parent.insert(place, Explorer(model=LIVE[name]))
 
 
-class ListClaims(SphinxPostTransform):
-    """Fills in the list once every notebook is known."""
+class FillLists(SphinxPostTransform):
+    """Fills in the lists once every notebook is known."""
 
     default_priority = 5
 
     def run(self, **kwargs):
-        """Replace the place by a list: the claim, links to its cells, and its control."""
-        for place in list(self.document.findall(ClaimPlace)):
+        """Replace each place by its list."""
+        for place in list(self.document.findall(CellListPlace)):
             items = nodes.bullet_list(bullet="-")
-            for claim, words in claims().items():
-                cells = sorted(self.env.claim_cells.get(claim, []), key=lambda cell: (cell[0], cell[2]))
-                line = nodes.paragraph("", "", nodes.strong(text=f"{claim} "), nodes.Text(f"{words['claim']} "))
-                for number, (name, anchor, _) in enumerate(cells, 1):
-                    address = self.app.builder.get_relative_uri(self.env.docname, name) + f"#{anchor}"
-                    line += nodes.Text(f"{'Notebook ' + name[10:12] + ':' if number == 1 else ''} ")
-                    line += nodes.reference("", str(number), refuri=address, internal=True)
-                control = nodes.paragraph("", "", nodes.emphasis(text="Control: "), nodes.Text(words["control"]))
-                items += nodes.list_item("", line, control, ids=[claim.lower()])
+            for entry, words in entries(place["kind"]).items():
+                items += nodes.list_item(
+                    "", *LISTS[place["kind"]](entry, words, self.links(entry)), ids=[entry.lower()]
+                )
             place.replace_self(items)
+
+    def links(self, entry: str) -> list[nodes.Node]:
+        """A link to each cell that serves the entry, with the notebook's number before its first."""
+        cells = sorted(self.env.served_cells.get(entry, []), key=lambda cell: (cell[0], cell[2]))
+        links, notebook = [], None
+        for number, (name, anchor, _) in enumerate(cells, 1):
+            address = self.app.builder.get_relative_uri(self.env.docname, name) + f"#{anchor}"
+            links.append(nodes.Text(f" Notebook {name[10:12]}: " if name != notebook else " "))
+            links.append(nodes.reference("", str(number), refuri=address, internal=True))
+            notebook = name
+        return links
+
+
+def claim_item(claim: str, words: dict, links: list[nodes.Node]) -> list[nodes.Node]:
+    """The claim, links to its cells, and its control."""
+    line = nodes.paragraph("", "", nodes.strong(text=f"{claim} "), nodes.Text(words["claim"]), *links)
+    return [line, nodes.paragraph("", "", nodes.emphasis(text="Control: "), nodes.Text(words["control"]))]
+
+
+def question_item(name: str, words: dict, links: list[nodes.Node]) -> list[nodes.Node]:
+    """The question in the askers' words, the answer in a line, links to the cell with the number and to the askers."""
+    asked = [nodes.Text(" Asked at ")]
+    for number, place in enumerate(words["asked"]):
+        asked += [nodes.Text(", ")] if number else []
+        asked.append(nodes.reference("", place, refuri=asked_address(place)))
+    answer = nodes.paragraph("", "", nodes.Text(words["answer"]), *links, nodes.Text("."), *asked, nodes.Text("."))
+    return [nodes.paragraph("", "", nodes.strong(text=words["question"])), answer]
+
+
+def asked_address(place: str) -> str:
+    """The address of "owner/repository#5", or of question 5 of a site named "stats.stackexchange.com#5"."""
+    name, number = place.split("#")
+    return f"https://github.com/{name}/issues/{number}" if "/" in name else f"https://{name}/questions/{number}"
+
+
+LISTS = {"claims": claim_item, "questions": question_item}
 
 
 def plain_docstring(app: Sphinx, what, name, obj, options, lines: list[str]) -> None:
@@ -131,12 +162,13 @@ def setup(app: Sphinx) -> dict:
     """Register everything."""
     app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
     app.add_node(Explorer, html=(open_explorer, None), gettext=(skip, None))
-    app.add_node(ClaimPlace)
+    app.add_node(CellListPlace)
     app.add_directive("explore", Explore)
-    app.add_directive("claims", ClaimList)
+    for kind in LISTS:
+        app.add_directive(kind, CellList)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before the sections are parsed
-    app.connect("doctree-read", mark_claims)
-    app.add_post_transform(ListClaims)
+    app.connect("doctree-read", mark_cells)
+    app.add_post_transform(FillLists)
     app.connect("build-finished", write_explorers)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "version": "1"}
 

@@ -8,6 +8,7 @@ from inspect import ismodule
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 
 bs4 = pytest.importorskip("bs4")
@@ -70,14 +71,27 @@ def test_every_figure_has_words(pages):
             assert len(picture.get("alt", "")) > 20, f"{path.name}: {picture['src']}"
 
 
-def test_every_claim_links_to_its_cells(pages, site):
+@pytest.mark.parametrize("kind", ["claims", "questions"])
+def test_every_claim_and_every_question_links_to_its_cells(kind, pages, site):
+    page = pages[site / "docs" / f"{kind}.html"]
+    without = []
+    for name in tomllib.loads((ROOT / "docs" / f"{kind}.toml").read_text(encoding="utf-8")):
+        links = [link["href"] for link in page.find(id=name.lower()).find_all("a", class_="internal")]
+        assert all(f"#{name.lower()}-cell-" in link for link in links)
+        without += [] if links else [name]
+    assert not without
+
+
+def test_the_claims_are_those_of_the_syllabus():
     claims = tomllib.loads((ROOT / "docs" / "claims.toml").read_text(encoding="utf-8"))
     assert list(claims) == [f"C{number:02d}" for number in range(1, 37)]
-    page = pages[site / "docs" / "claims.html"]
-    for claim in claims:
-        links = page.find(id=claim.lower()).find_all("a")
-        assert links
-        assert all(f"#{claim.lower()}-cell-" in link["href"] for link in links)
+
+
+def test_cells_answer_questions_that_are_listed():
+    questions = tomllib.loads((ROOT / "docs" / "questions.toml").read_text(encoding="utf-8"))
+    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        assert {name for cell in cells for name in cell.metadata.get("questions", [])} <= set(questions), path.stem
 
 
 def test_every_claim_names_its_control():

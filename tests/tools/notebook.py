@@ -23,7 +23,7 @@ from vaelib.files import write_atomically
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-KEPT = ("claims", "numbers", "tags", "tolerance")  # of a cell's metadata
+KEPT = ("claims", "numbers", "questions", "tags", "tolerance")  # of a cell's metadata
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # how JupyterLab and Colab fold what the site hides
 LIMIT = 1_000_000  # bytes of a notebook with its outputs
 
