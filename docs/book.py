@@ -13,6 +13,9 @@ from vaelib import load_mnist, load_pretrained
 from vaelib.explorer import save_page
 
 DOCS = Path(__file__).parent
+TRANSLATED = tomllib.loads((DOCS / "translated.toml").read_text(encoding="utf-8"))
+# What a page says that is shown in English among pages of another language.
+UNTRANSLATED = {"ko": "이 페이지는 아직 한국어로 옮기지 않아 영어로 보여 드립니다."}
 # The notebooks' own explorers need a kernel; in the book these stand in for them.
 LIVE = {
     "notebooks/00_start_here": "bernoulli-z2",
@@ -106,11 +109,11 @@ def claim_item(claim: str, words: dict, links: list[nodes.Node]) -> list[nodes.N
 
 def question_item(name: str, words: dict, links: list[nodes.Node]) -> list[nodes.Node]:
     """The question in the askers' words, the answer in a line, links to the cell with the number and to the askers."""
-    asked = [nodes.Text(" Asked at ")]
+    asked = [nodes.Text(" · asked at ")]
     for number, place in enumerate(words["asked"]):
         asked += [nodes.Text(", ")] if number else []
         asked.append(nodes.reference("", place, refuri=asked_address(place)))
-    answer = nodes.paragraph("", "", nodes.Text(words["answer"]), *links, nodes.Text("."), *asked, nodes.Text("."))
+    answer = nodes.paragraph("", "", nodes.Text(words["answer"]), *links, *asked, nodes.Text("."))
     return [nodes.paragraph("", "", nodes.strong(text=words["question"])), answer]
 
 
@@ -158,6 +161,16 @@ def open_explorer(writer, node) -> None:
     raise nodes.SkipNode
 
 
+def say_untranslated(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Say on a page without a translation that it is in English."""
+    language = app.config.language
+    if language in UNTRANSLATED and name not in TRANSLATED[language]:
+        notice = nodes.note("", nodes.paragraph(text=UNTRANSLATED[language]), classes=["untranslated"])
+        title = next(iter(doctree.findall(nodes.title)), None)
+        if title is not None:
+            title.parent.insert(title.parent.index(title) + 1, notice)
+
+
 def setup(app: Sphinx) -> dict:
     """Register everything."""
     app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
@@ -168,6 +181,7 @@ def setup(app: Sphinx) -> dict:
         app.add_directive(kind, CellList)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before the sections are parsed
     app.connect("doctree-read", mark_cells)
+    app.connect("doctree-resolved", say_untranslated)
     app.add_post_transform(FillLists)
     app.connect("build-finished", write_explorers)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "version": "1"}

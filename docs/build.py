@@ -10,26 +10,18 @@ Nothing is fetched from the network, and no notebook is run.
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
 from babel.messages.pofile import read_po
+from front import write_front
 from sphinx_intl.basic import update
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
 ENTRY = '<!doctype html><title>vaelib</title><meta http-equiv="refresh" content="0; url=docs/index.html">\n'
-# The catalogues that are kept complete; the other pages are in English in every language.
-TRANSLATED = {
-    "ko": (
-        "docs/index",
-        "docs/glossary",
-        "docs/claims",
-        "docs/references",
-        "notebooks/00_start_here",
-        "notebooks/03_elbo",
-    )
-}
+TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
 
 
 def sphinx(*arguments: str, language: str = "en") -> None:
@@ -68,7 +60,8 @@ def main(ctx, output):
     sphinx("-b", "html", ".", str(output))
     for language in TRANSLATED:
         sphinx("-b", "html", ".", str(output / language), language=language)
-    (output / "index.html").write_text(ENTRY, encoding="utf-8")
+        (output / language / "index.html").write_text(ENTRY, encoding="utf-8")
+    write_front(output)
     click.echo(f"open {output / 'index.html'}")
 
 

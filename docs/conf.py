@@ -36,7 +36,8 @@ nb_execution_mode = "off"  # the committed outputs are the book's; CI runs the n
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "attrs_inline", "colon_fence"]
 myst_heading_anchors = 3
-suppress_warnings = ["mystnb.unknown_mime_type"]  # a widget has its picture, or a live page, beside it
+# A page has no kernel, so a widget shows its picture, or its text.
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "unsrt"
@@ -59,6 +60,7 @@ templates_path = ["templates"]
 html_static_path = ["static"]
 html_favicon = "static/icon.svg"
 html_css_files = ["book.css"]
+html_js_files = [("book.js", {"defer": "defer"})]
 html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False

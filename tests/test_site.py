@@ -41,7 +41,7 @@ def test_the_setup_cell_is_left_out(pages):
     assert not [path.name for path, page in pages.items() if "Installs vaelib where it is missing" in page.get_text()]
 
 
-def test_every_internal_link_leads_somewhere(pages):
+def test_every_internal_link_leads_somewhere(pages, site):
     anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     dead = []
     for path, page in pages.items():
@@ -49,7 +49,8 @@ def test_every_internal_link_leads_somewhere(pages):
             parts = urlsplit(address)
             if parts.scheme or parts.netloc or address == "#":
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            folder = site if parts.path.startswith("/") else path.parent
+            target = (folder / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
             if not target.exists() or (parts.fragment and unquote(parts.fragment) not in anchors.get(target, ())):
                 dead.append(f"{path.name} -> {address}")
     assert not dead
@@ -98,6 +99,43 @@ def test_every_claim_names_its_control():
     claims = tomllib.loads((ROOT / "docs" / "claims.toml").read_text(encoding="utf-8"))
     without = [claim for claim, words in claims.items() if len(words["control"]) < 20]
     assert not without
+
+
+def test_the_front_page_has_a_card_for_each_notebook(pages, site):
+    page = pages[site / "index.html"]
+    cards = page.select(".card")
+    assert [card.a["href"] for card in cards] == [
+        f"notebooks/{path.stem}.html" for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
+    ]
+    for card in cards:
+        assert len(card.img["alt"]) > 20
+        assert card.select_one(".time").text
+    assert {link["href"] for link in page.select(".map a")} == {card.a["href"] for card in cards[1:]}
+
+
+def test_the_front_page_is_light(site):
+    assert (site / "index.html").stat().st_size < 400_000  # two seconds of a slow connection, 1.6 Mbit/s
+
+
+def test_every_widget_shows_something_without_a_kernel(pages, site):
+    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        code = [cell for cell in code if "remove-cell" not in cell.metadata.get("tags", [])]
+        shown = pages[site / "notebooks" / f"{path.stem}.html"].select("div.cell")
+        for number, (cell, place) in enumerate(zip(code, shown, strict=True)):
+            if any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs):
+                follows = place.find_next_sibling()
+                live = follows is not None and follows.name == "figure" and follows.iframe
+                assert place.select(".cell_output img, .cell_output pre") or live, f"{path.stem}, code cell {number}"
+
+
+def test_pages_that_are_not_translated_say_so(pages, site):
+    complete = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
+    for language, names in complete.items():
+        assert (site / language / "index.html").exists()
+        for path in [*(site / language).glob("docs/*.html"), *(site / language).glob("notebooks/*.html")]:
+            name = path.relative_to(site / language).with_suffix("").as_posix()
+            assert bool(pages[path].select(".untranslated")) == (name not in names), name
 
 
 def test_the_reference_describes_every_public_name(pages, site):

@@ -47,6 +47,15 @@ def test_search_finds_a_word_of_the_argument(page, site):
     assert any("10." in title for title in found)
 
 
+@pytest.mark.parametrize("word", ["KL", "ELBO", "prior", "posterior", "active unit"])
+def test_search_finds_the_glossary_first_for_its_own_words(page, site, word):
+    with serve(site) as address:
+        page.goto(f"{address}/search.html?q={word}")
+        first = page.locator("#search-results li a").first
+        first.wait_for()
+        assert first.get_attribute("href").startswith("docs/glossary.html#term-")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
 def test_pages_fit_the_screen(browser, site, width, scheme):
@@ -57,4 +66,53 @@ def test_pages_fit_the_screen(browser, site, width, scheme):
         page.locator("article").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("html").get_attribute("data-theme") == scheme
+    context.close()
+
+
+def test_the_front_page_decodes_a_digit_before_much_was_sent(page, site):
+    sent = []
+    page.on("response", lambda response: sent.append(len(response.body())))
+    with serve(site) as address:
+        page.goto(f"{address}/index.html", wait_until="commit")
+        canvas = page.locator("#explorer canvas").first
+        slider = page.locator("#explorer").get_by_role("slider", name="z₁")
+        slider.press("ArrowRight")
+        page.wait_for_function("c => c.z && c.z[0] > 0", arg=canvas.element_handle())
+        z, pixels = canvas.evaluate("c => [c.z, Array.from(c.pixels)]")
+        assert sum(sent) < 1_000_000
+    expected = load_pretrained("bernoulli-z2").decode(jnp.asarray(z, jnp.float32)).mean
+    np.testing.assert_allclose(pixels, expected, atol=0.02)  # its weights have 8 bits
+
+
+def test_the_switch_of_colours_reaches_the_frames(page, site):
+    page.goto((site / "docs" / "index.html").as_uri())
+    inner = page.frame_locator("iframe").first
+    inner.locator("canvas").first.wait_for()
+    seen = set()
+    for _ in range(4):  # as the system has it, light, dark, and round again
+        theme = page.locator("html").get_attribute("data-theme")
+        seen.add(theme)
+        inner.locator(f'html[style*="color-scheme: {theme}"]').wait_for()
+        assert page.locator("iframe").first.evaluate("f => getComputedStyle(f).colorScheme") == theme
+        page.locator("button.theme-switch-button:visible").first.click()
+    assert seen == {"light", "dark"}
+
+
+CUT = """() => [...document.querySelectorAll("article mjx-container")].filter((set) => {
+  const right = set.getBoundingClientRect().right;
+  for (let el = set; el && right > innerWidth; el = el.parentElement)
+    if (["auto", "scroll"].includes(getComputedStyle(el).overflowX)) return false;
+  return right > innerWidth;
+}).length"""
+
+
+@pytest.mark.parametrize("name", ["notebooks/03_elbo", "notebooks/04_kl", "notebooks/06_decoders", "docs/glossary"])
+def test_no_formula_is_cut_off_on_a_phone(browser, site, name):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto((site / f"{name}.html").as_uri())
+    page.wait_for_function("() => document.querySelectorAll('article mjx-container').length > 20")
+    page.wait_for_function("() => window.MathJax.startup.promise.then(() => true)")
+    assert page.evaluate(CUT) == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

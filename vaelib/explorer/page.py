@@ -72,22 +72,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
             "show it with explore(model), which has a kernel"
         )
     header, weights = _close_enough(layers, encoded).packed()
-    plane = encoded.plane((0, 1)) if encoded.model.latent == 2 else {}
-    if plane:
-        plane["points"], plane["labels"] = plane["points"][: 2 * POINTS], plane["labels"][:POINTS]
-    shown = encoded.encodes * DIGITS
-    state = {
-        "image_shape": encoded.model.image_shape,
-        "header": header,
-        "plane": {name: _text(value) if isinstance(value, bytes) else value for name, value in plane.items()},
-        "names": [dimension(dim) for dim in range(encoded.model.latent)],
-        "order": encoded.order,
-        "reach": [float(reach) for reach in encoded.reach],
-        "codes": [[round(float(value), 4) for value in code] for code in encoded.codes[:shown]],
-        "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
-        "digits": _text(as_bytes(encoded.images[:shown]).tobytes()),
-        "weights": _text(_planes(weights, 2 if header["half"] else 4)),
-    }
+    state = state_of(encoded, header, _text(_planes(weights, 2 if header["half"] else 4)))
     parts = {
         "title": html.escape(title),
         "style": static("vaelib.css", "page.css"),
@@ -99,6 +84,26 @@ def _page(encoded: EncodedImages, title: str) -> str:
     for name, text in parts.items():
         page = page.replace(f"{{{{{name}}}}}", text)
     return page
+
+
+def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
+    """What the page's script is given: the decoder's weights as text, the plane, some real digits and their codes."""
+    plane = encoded.plane((0, 1)) if encoded.model.latent == 2 else {}
+    if plane:
+        plane["points"], plane["labels"] = plane["points"][: 2 * POINTS], plane["labels"][:POINTS]
+    shown = encoded.encodes * DIGITS
+    return {
+        "image_shape": encoded.model.image_shape,
+        "header": header,
+        "plane": {name: _text(value) if isinstance(value, bytes) else value for name, value in plane.items()},
+        "names": [dimension(dim) for dim in range(encoded.model.latent)],
+        "order": encoded.order,
+        "reach": [float(reach) for reach in encoded.reach],
+        "codes": [[round(float(value), 4) for value in code] for code in encoded.codes[:shown]],
+        "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
+        "digits": _text(as_bytes(encoded.images[:shown]).tobytes()),
+        "weights": weights,
+    }
 
 
 def _close_enough(layers: Layers, encoded: EncodedImages) -> Layers:

@@ -107,10 +107,19 @@ function buttons(page, state, models, digits, glide) {
 const SHOWN = 10;
 
 /**
+ * The decoder's weights as the page holds them.
+ * @param {Page} page
+ */
+async function weightsOf(page) {
+  return interleave(await inflate(page.weights), page.header.half ? 2 : 4);
+}
+
+/**
  * @param {Page} page
  * @param {HTMLElement} el
+ * @param {ArrayBufferView | Promise<ArrayBufferView>} weights
  */
-async function openPage(page, el) {
+async function openPage(page, el, weights = weightsOf(page)) {
   const { points = "", labels = "", ...place } = page.plane;
   const plane = place.reach ? { ...place, points: await inflate(points), labels: await inflate(labels) } : {};
   const start = { image_shape: page.image_shape, plane, caption: "", message: "", original: new Uint8Array(0) };
@@ -130,7 +139,14 @@ async function openPage(page, el) {
   const bar = element("div", { class: "bar" }, buttons(page, state, models, digits, shown.glide));
   el.classList.add("vaelib");
   el.append(bar, element("div", { class: "columns" }, [stage, column]));
-  const weights = interleave(await inflate(page.weights), page.header.half ? 2 : 4);
-  const { decode } = engineFrom({ decode: page.header }, [weights]);
+  const { decode } = engineFrom({ decode: page.header }, [await weights]);
   shown.start({ decode });
+}
+
+/** A page inside another takes its colours: the outer page says "light" or "dark". */
+function followColours() {
+  addEventListener("message", ({ source, data }) => {
+    const known = source === parent && ["light", "dark"].includes(data?.theme);
+    if (known) document.documentElement.style.colorScheme = data.theme;
+  });
 }

@@ -1,0 +1,153 @@
+"""The site's front page: a decoder at work in the first screenful, the argument as a map, a card for each notebook.
+
+It stands by itself: one file with its style, its script and the decoder's weights, so that a slow connection brings
+the first slider in two seconds. Only the notebooks' pictures are fetched, when the reader comes near them.
+"""
+
+import base64
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import nbformat
+import numpy as np
+import yaml
+from PIL import Image
+
+from vaelib import load_mnist, load_pretrained
+from vaelib.explorer.encoded_images import EncodedImages
+from vaelib.explorer.layers import Layers, decoder_layers
+from vaelib.explorer.model_widget import static
+from vaelib.explorer.page import COMMENT, state_of
+from vaelib.figures import CLASS_COLORS, QUANTITY_COLORS
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+MODEL = "bernoulli-z2"
+COLAB = "https://colab.research.google.com/github"
+PICTURE_WIDTH = 480  # of a card, in pixels
+# A picture of the repository's for each notebook's card, and the line that leads to it on the map.
+PICTURES = {
+    "00": "traversal",
+    "01": "doersch_ring",
+    "02": "importance_sampling",
+    "03": "posterior_and_q",
+    "04": "kl_surface",
+    "05": "reparameterisation",
+    "06": "sigma-sweep",
+    "07": "manifold",
+    "08": "label_map",
+    "09": "softmax_temperature",
+    "10": "adversarial_clouds",
+}
+# The map: rows of notebooks, and what leads from a row to the next.
+ROWS = (
+    (("01", "02"), "draw z from q(z|x) instead"),
+    (("03",), "its three parts"),
+    (("04", "05", "06"), "together again"),
+    (("07", "08"), "what is left to ask"),
+    (("09", "10"), ""),
+)
+MATHS = re.compile(r"\$(.+?)\$")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the front page says of a notebook."""
+
+    number: str
+    address: str
+    question: str
+    topic: str
+    time: str
+    picture: str
+    alt: str
+    colab: str
+
+
+def words(text: str) -> str:
+    """Markdown's few formulas as HTML: `p(x)` in italics."""
+    return MATHS.sub(lambda found: f"<i>{found[1].replace(chr(92), '')}</i>", text)
+
+
+def card(path: Path, repository: str, folder: Path) -> Card:
+    """The notebook's question, its time and its picture, which is written into the folder in the size of a card."""
+    number, first = path.stem[:2], nbformat.read(path, as_version=4).cells[0].source
+    title = first.split("\n", 1)[0].lstrip("# ").split(" ", 1)[1]
+    question, _, topic = title.partition("? ")
+    time = re.search(r"\*\*Time\*\*:(.*?)\n>\n", first, re.DOTALL)[1].replace("\n>", "").split(",")[0]
+    with Image.open(ROOT / "figures" / f"{PICTURES[number]}.png") as picture:
+        alt = picture.info["Description"]
+        small = picture.convert("RGB")
+    small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH), Image.Resampling.LANCZOS)
+    folder.mkdir(parents=True, exist_ok=True)
+    small.save(folder / f"{number}.webp", quality=80, method=6)
+    return Card(
+        number=number,
+        address=f"notebooks/{path.stem}.html",
+        question=words(question.rstrip("?") + "?"),
+        topic=words(topic),
+        time=time.strip().rstrip("."),
+        picture=f"front/{number}.webp",
+        alt=alt,
+        colab=f"{COLAB}/{repository}/blob/main/notebooks/{path.name}" if repository else "",
+    )
+
+
+def rounded(layers: Layers) -> tuple[dict, bytes]:
+    """The layers in a byte a weight: whole numbers of 127ths of the largest into a unit, these scales, the biases."""
+    parts = []
+    for kernel, bias in layers.linear:
+        scale = np.abs(kernel).max(axis=0) / 127
+        parts += [np.round(kernel / scale).astype(np.int8), scale.astype("<f4"), bias.astype("<f4")]
+    sizes = [len(layers.linear[0][0]), *(len(bias) for _, bias in layers.linear)]
+    header = {"sizes": sizes, "activation": layers.activation, "output": layers.output, "half": False}
+    return header, b"".join(part.tobytes() for part in parts)
+
+
+def explorer() -> dict:
+    """What the page's script needs: the decoder, the plane and some real digits."""
+    images, labels = load_mnist("test", limit=2000)
+    encoded = EncodedImages(load_pretrained(MODEL), images, labels)
+    header, weights = rounded(decoder_layers(encoded.model))
+    return state_of(encoded, header, base64.b64encode(weights).decode())
+
+
+def write_front(site: Path) -> None:
+    """Write index.html, the pictures of its cards, and 404.html."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    repository = pyproject["tool"]["vaelib"]["repository"]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(DOCS / "front"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
+    cards = {path.stem[:2]: card(path, repository, site / "front") for path in notebooks}
+    script = COMMENT.sub("", static("engine.js", "parts.js", "picture.js", "page.js"))
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
+    shared = {
+        "style": (DOCS / "front" / "front.css").read_text(encoding="utf-8"),
+        "theme": (DOCS / "front" / "theme.js").read_text(encoding="utf-8"),
+        "palette": CLASS_COLORS,
+        "quantities": QUANTITY_COLORS,
+    }
+    page = environment.get_template("front.html").render(
+        **shared,
+        widget_style=static("vaelib.css"),
+        script=script + (DOCS / "front" / "front.js").read_text(encoding="utf-8"),
+        state=json.dumps(explorer(), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        cards=cards,
+        rows=ROWS,
+        claims=len(claims),
+        citation=citation,
+        repository=repository,
+    )
+    (site / "index.html").write_text(page, encoding="utf-8")
+    root = (
+        f"/{repository.partition('/')[2]}/" if repository else "/"
+    )  # shown at any address, so links start at the site's
+    lost = environment.get_template("404.html").render(**shared, cards=cards, root=root)
+    (site / "404.html").write_text(lost, encoding="utf-8")

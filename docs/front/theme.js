@@ -1,0 +1,37 @@
+// The same switch as the book's, kept under the same names: light, dark, or as the system has it.
+(() => {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const stored = () => {
+    try {
+      return localStorage.getItem("mode") || "auto";
+    } catch {
+      return "auto";
+    }
+  };
+  let mode = stored();
+  const apply = () => {
+    root.dataset.mode = mode;
+    root.dataset.theme = mode === "auto" ? (system.matches ? "dark" : "light") : mode;
+  };
+  system.addEventListener("change", apply);
+  apply();
+  const says = { auto: "as the system has them", light: "light", dark: "dark" };
+  addEventListener("DOMContentLoaded", () => {
+    const button = document.getElementById("theme");
+    if (!button) return;
+    const label = () => button.setAttribute("aria-label", `Colours: ${says[mode]}`);
+    label();
+    button.addEventListener("click", () => {
+      mode = { auto: "light", light: "dark", dark: "auto" }[mode];
+      try {
+        localStorage.setItem("mode", mode);
+        localStorage.setItem("theme", mode);
+      } catch {
+        // A page opened from disk may have no storage; the choice then lasts as long as the page.
+      }
+      apply();
+      label();
+    });
+  });
+})();

@@ -1,0 +1,20 @@
+// What the book's pages do beyond the theme: frames take the page's colours, and wide formulas scroll.
+
+const root = document.documentElement;
+const frames = () => [...document.querySelectorAll("figure.explorer iframe")];
+const tell = (frame) => frame.contentWindow.postMessage({ theme: root.dataset.theme }, "*");
+
+for (const frame of frames()) frame.addEventListener("load", () => tell(frame));
+new MutationObserver(() => frames().forEach(tell)).observe(root, { attributeFilter: ["data-theme"] });
+
+/** A formula that is wider than its line gets one of its own, and scrolls there. */
+function fit() {
+  for (const formula of document.querySelectorAll("span.math")) {
+    formula.classList.remove("wide");
+    const set = formula.querySelector("mjx-container");
+    const line = formula.parentElement.closest("p, li, td, th, dt, dd, h1, h2, h3, blockquote");
+    if (set && line) formula.classList.toggle("wide", set.getBoundingClientRect().width > line.clientWidth);
+  }
+}
+window.addEventListener("load", () => window.MathJax?.startup?.promise.then(fit));
+window.addEventListener("resize", fit);
