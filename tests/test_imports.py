@@ -20,8 +20,8 @@ PACKAGE = ROOT / "vaelib"
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
     {"checks", "compilation", "devices", "files", "interruption"},
-    {"batches", "descriptions", "parallel", "placement"},
-    {"blocks", "data", "distributions", "figures", "storage", "widgets"},
+    {"batches", "descriptions", "image_files", "parallel", "placement"},
+    {"blocks", "data", "distributions", "figures", "images", "storage", "widgets"},
     {"protocols"},
     {"divergence", "latents", "models"},
     {"objectives", "saving"},

@@ -28,6 +28,8 @@ from .evidence import prior_log_evidence as prior_log_evidence
 from .explorer import explore as explore
 from .explorer import live_figure as live_figure
 from .history import History as History
+from .images import LoadedImages as LoadedImages
+from .images import load_images as load_images
 from .latents import active_units as active_units
 from .latents import codes as codes
 from .latents import latent_activity as latent_activity

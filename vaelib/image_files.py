@@ -1,0 +1,139 @@
+"""Pictures as files: what lies in a folder, an NPZ file or an IDX file, read into arrays or refused by name."""
+
+import gzip
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm.auto import tqdm
+
+from vaelib import checks
+
+# The names of the images, and of the labels, in an NPZ file: the first that is there.
+NAMES = ("images", "x", "x_train", "train_images", "data", "arr_0")
+LABELS = ("labels", "y", "y_train", "train_labels")
+PICTURES = frozenset(ending for ending, name in Image.registered_extensions().items() if name in Image.OPEN)
+OF_SYSTEMS = ("Thumbs.db", "desktop.ini")  # what Windows leaves in a folder
+IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+MOST_BYTES = 2**31  # of all images together as floats
+SHOWN = 3  # file names in a message
+
+
+def room_for(numbers: int, what: str) -> None:
+    """Refuse what would take all memory, before it does."""
+    if 4 * numbers > MOST_BYTES:
+        raise ValueError(f"{what} would take {4 * numbers / 2**30:.1f} GiB as floats; pass limit= or a smaller size=")
+
+
+def read_file(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """The images of an NPZ or IDX file, and the labels where they are inside."""
+    if not zipfile.is_zipfile(path):
+        return read_idx(path), None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = [next((name for name in names if name in arrays.files), None) for names in (NAMES, LABELS)]
+            images, labels = (None if name is None else arrays[name] for name in names)
+            there = ", ".join(sorted(arrays.files))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} must be an NPZ file of numbers that NumPy wrote, and cannot be read: {error}"
+        ) from error
+    if images is None:
+        raise ValueError(f"{path} must hold images under one of {', '.join(NAMES)}, got {there}")
+    return images, labels
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The array of an IDX file: two zero bytes, a type, the number of axes, their sizes, the numbers.
+
+    Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
+    """
+    wrong = f"{path} must be a folder, an NPZ file or an IDX file"
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{wrong}, and cannot be read: {error}") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise ValueError(f"{wrong}, got neither; a single picture has to lie in a folder")
+    start = 4 + 4 * content[3]
+    shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">u4"))
+    dtype = np.dtype(IDX_TYPES[content[2]])
+    wanted = start + dtype.itemsize * int(np.prod(shape, dtype=object))
+    if len(shape) != content[3] or len(content) != wanted:
+        raise ValueError(f"{path} must have {wanted:,} bytes by its header, got {len(content):,}; get it anew")
+    array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    return array.astype(dtype.newbyteorder("="))
+
+
+def read_folder(
+    folder: Path, size: tuple[int, int] | None, limit: int | None, progress: bool
+) -> tuple[list[np.ndarray], np.ndarray | None, tuple[str, ...]]:
+    """The pictures below a folder, in the order of their names, of one size; the folders inside it are the classes."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+    if foreign := [path for path in paths if path.suffix.lower() not in PICTURES]:
+        raise ValueError(f"{folder} must hold pictures alone, got {_listed(foreign, folder)}; move them away")
+    if not paths:
+        raise ValueError(f"{folder} must hold pictures, got none")
+    classes = tuple(sorted({path.relative_to(folder).parts[0] for path in paths if path.parent != folder}))
+    if classes and (loose := [path for path in paths if path.parent == folder]):
+        raise ValueError(f"{folder} has class folders, and beside them {_listed(loose, folder)}; move these into one")
+    paths = paths[:limit]
+    pictures, unread = [], []
+    for path in tqdm(paths, desc=f"reading {folder.name}", unit="image", disable=None if progress else True):
+        try:
+            pictures.append(_read_picture(path, size, len(paths)))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            unread.append((path, error))
+    if unread:
+        names = _listed([path for path, _ in unread], folder)
+        raise ValueError(f"{len(unread)} of {len(paths)} pictures cannot be read: {names}; the first: {unread[0][1]}")
+    _one_size(pictures, paths, folder)
+    index = {name: number for number, name in enumerate(classes)}
+    labels = np.array([index[path.relative_to(folder).parts[0]] for path in paths], np.int32) if classes else None
+    return pictures, labels, classes
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    """Whether a file is none of the reader's: hidden, in a hidden folder, or left by the system."""
+    inside = path.relative_to(folder).parts
+    return any(name.startswith(".") for name in inside) or inside[-1] in OF_SYSTEMS
+
+
+def _listed(paths: list[Path], folder: Path) -> str:
+    """The first few names, and how many more there are."""
+    names = ", ".join(str(path.relative_to(folder)) for path in paths[:SHOWN])
+    return names + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
+
+
+def _read_picture(path: Path, size: tuple[int, int] | None, count: int) -> np.ndarray:
+    """A picture as floats in [0, 1], (height, width, 1 or 3): upright, transparency on white, resized if asked for."""
+    with Image.open(path) as opened:
+        height, width = size or (opened.height, opened.width)
+        room_for(3 * count * height * width, f"{count} pictures of {height} × {width}")
+        picture = ImageOps.exif_transpose(opened)
+        if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+            values, most = np.asarray(picture, np.float32), 65535 if picture.mode != "F" else 1
+            picture = Image.fromarray(values / most, "F")
+        elif picture.has_transparency_data:
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+            picture = picture.convert("RGB")
+        else:
+            picture = picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB")
+    if size is not None:
+        height, width = (checks.positive_int(side, "size") for side in size)
+        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+    pixels = np.asarray(picture, np.float32) / (1 if picture.mode == "F" else 255)
+    return np.clip(pixels, 0, 1).reshape(picture.height, picture.width, -1)
+
+
+def _one_size(pictures: list[np.ndarray], paths: list[Path], folder: Path) -> None:
+    """Refuse pictures of several sizes."""
+    height, width = first = pictures[0].shape[:2]
+    if other := [path for path, picture in zip(paths, pictures, strict=True) if picture.shape[:2] != first]:
+        raise ValueError(
+            f"pictures must have one size, got {height} × {width} and others, such as {_listed(other, folder)}; pass "
+            f"size=({height}, {width}), say, to crop and resize them"
+        )

@@ -1,0 +1,157 @@
+"""Your own images: a folder of pictures, an NPZ or IDX file, or an array, as flat floats in [0, 1] with their shape.
+
+    folder, file or array -> pixels of 8 or 16 bits, or floats -> images (n, height * width * channels) in [0, 1]
+
+The rows are what every other function here takes; the shape is what a model needs to be built for them.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, Num
+
+from vaelib import checks
+from vaelib.image_files import read_file, read_folder, read_idx, room_for
+
+
+@dataclass(frozen=True)
+class LoadedImages:
+    """Images with what they show.
+
+    Attributes:
+        images: flat pixels in [0, 1], (image, pixel), row by row and the channels of a pixel side by side.
+        labels: the number of each image's class, or None.
+        classes: the names of the classes: of the folders, or the numbers themselves.
+        image_shape: (height, width, channels), for `VAE.create(image_shape=...)`.
+    """
+
+    images: Float[np.ndarray, "image pixel"]
+    labels: Int[np.ndarray, " image"] | None
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+
+    def __repr__(self) -> str:
+        """The sizes."""
+        height, width, channels = self.image_shape
+        kind = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return f"LoadedImages({len(self.images)} {kind} images of {height} × {width}{classes})"
+
+
+def load_images(
+    source: str | os.PathLike | Num[np.ndarray, "image *shape"],
+    labels: str | os.PathLike | Int[np.ndarray, " image"] | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    grey: bool | None = None,
+    limit: int | None = None,
+    progress: bool = True,
+) -> LoadedImages:
+    """Read images of any kind as flat floats in [0, 1].
+
+    Args:
+        source: a folder of pictures, where each folder inside is a class; an NPZ file (its images under a usual name
+            such as "images" or "x_train"), an IDX file such as train-images-idx3-ubyte, gzipped or not; or an array of
+            8-bit or 16-bit numbers, booleans or floats in [0, 1], of shape (n, height, width) or (n, height, width,
+            channels).
+        labels: the classes of an array's or an IDX file's images, as an array or an IDX file; a folder and an NPZ file
+            bring their own.
+        size: (height, width) that every picture of a folder is cropped to in proportion, and resized to; by default
+            all must have the same size.
+        grey: True makes colours grey, False makes grey pictures coloured; by default a folder is grey where all its
+            pictures are.
+        limit: only the first `limit` images, of a folder in the order of their names.
+        progress: show a bar while a folder is read.
+
+    Returns:
+        The images, their labels, the classes' names and the images' shape.
+
+    Raises:
+        TypeError, ValueError: for what is no such images, with the files' names and the remedy.
+        FileNotFoundError: where there is no such file or folder.
+
+    Example:
+        >>> load_images(np.zeros((5, 8, 8), np.uint8))
+        LoadedImages(5 grey images of 8 × 8)
+    """
+    if limit is not None:
+        checks.positive_int(limit, "limit")
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if not path.exists():
+            raise FileNotFoundError(f"source must be a folder or a file that is there, got {str(path)!r}")
+        if path.is_dir():
+            if labels is not None:
+                raise ValueError("labels must be left out for a folder: the folders inside it are the classes")
+            pictures, labels, classes = read_folder(path, size, limit, progress)
+            grey = all(picture.shape[2] == 1 for picture in pictures) if grey is None else grey
+            return _loaded(np.stack([_with_channels(picture, grey) for picture in pictures]), labels, classes)
+        pixels, found = read_file(path)
+        if found is not None and labels is not None:
+            raise ValueError(f"labels must be left out for {path.name}, which has its own")
+        labels = found if labels is None else labels
+    else:
+        pixels = source
+    if size is not None:
+        raise ValueError("size is for folders of pictures; resize an array before it is passed")
+    images = _unit_images(pixels, limit)
+    return _loaded(
+        _with_channels(images, grey), _classes(labels, len(pixels))[: len(images)] if labels is not None else None
+    )
+
+
+def _loaded(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] = ()) -> LoadedImages:
+    """The images flat, and the classes named by their numbers where they have no names."""
+    if labels is not None and not classes:
+        classes = tuple(map(str, range(int(labels.max()) + 1)))
+    flat = np.ascontiguousarray(images.reshape(len(images), -1), np.float32)
+    return LoadedImages(flat, labels, classes, tuple(images.shape[1:]))
+
+
+def _unit_images(pixels, limit: int | None) -> Float[np.ndarray, "image height width channel"]:
+    """An array of pixels as floats in [0, 1], of four axes."""
+    if not isinstance(pixels, np.ndarray):
+        raise TypeError(f"source must be a path or a NumPy array, got {type(pixels).__name__}; use np.asarray")
+    if pixels.ndim not in (3, 4) or 0 in pixels.shape:
+        raise ValueError(
+            "images must have shape (n, height, width) or (n, height, width, channels), none of them 0, got "
+            f"{pixels.shape}; reshape flat rows with .reshape(-1, height, width)"
+        )
+    pixels = pixels[:limit]
+    room_for(pixels.size, f"{len(pixels)} images of {' × '.join(map(str, pixels.shape[1:]))}")
+    most = {np.dtype(bool): 1, np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype)
+    if most is None and pixels.dtype.kind == "f":
+        most = 1
+    if most is None:
+        raise TypeError(
+            f"images must have 8 or 16 bits, or be booleans or floats in [0, 1], got dtype {pixels.dtype}; for numbers "
+            "from 0 to 255 use .astype(np.uint8)"
+        )
+    images = np.divide(pixels, most, dtype=np.float32)
+    return checks.unit_interval(checks.finite(images.reshape(*images.shape[:3], -1), "images"), "images")
+
+
+def _with_channels(images: np.ndarray, grey: bool | None) -> np.ndarray:
+    """Grey or coloured as asked for: grey is Rec. 601's luma, as Pillow has it."""
+    channels = images.shape[-1]
+    if grey is None or channels == (1 if grey else 3):
+        return images
+    if channels not in (1, 3):
+        raise ValueError(f"grey needs images of 1 or 3 channels, got {channels}; leave it out")
+    return images @ np.array([[0.299], [0.587], [0.114]], np.float32) if grey else np.repeat(images, 3, axis=-1)
+
+
+def _classes(labels, count: int) -> Int[np.ndarray, " image"]:
+    """One class an image, whole numbers from 0."""
+    if isinstance(labels, str | os.PathLike):
+        labels = read_idx(Path(labels))
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:  # a column, as some archives have it
+        labels = labels[:, 0]
+    if labels.shape != (count,) or labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
+        raise ValueError(
+            f"labels must be {count} whole numbers from 0, one an image, got shape {labels.shape} of {labels.dtype}"
+        )
+    return labels.astype(np.int32)
