@@ -430,7 +430,7 @@ def test_save_page_writes_one_file_and_never_over_another(vae, digits, tmp_path)
 
 def test_save_page_refuses_what_no_page_can_hold(digits, tmp_path):
     large = VAE.create(seed=0, latent=2, hidden=(400, 400))
-    with pytest.raises(ValueError, match="more than limit = 500,000"):
+    with pytest.raises(ValueError, match="more than limit = 600,000"):
         save_page(large, tmp_path / "page.html", *digits)
     with pytest.raises(ValueError, match="no plain network"):
         save_page(LinearGaussianVAE.create(latent=2, pixels=16), tmp_path / "page.html")

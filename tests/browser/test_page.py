@@ -92,7 +92,7 @@ def test_page_keeps_no_more_memory_over_1000_moves(page, path):
 
 
 def test_page_is_small(path):
-    assert path.stat().st_size < 500_000
+    assert path.stat().st_size < 600_000
 
 
 def test_page_sliders_follow_mouse_and_keys(opened, model):

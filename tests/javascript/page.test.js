@@ -88,12 +88,20 @@ test("a real image is shown beside its reconstruction, and the caption names it"
   frames.shift()(1000);
   frames.shift()(1150); // half of the way
   assert.deepEqual(Array.from(canvas.z), [1, -0.5]);
+  assert.deepEqual(named("input").map((input) => Number(input.value)), [-0.5, 1]); // the sliders go with it
   frames.shift()(1300);
   await settled();
   assert.deepEqual(Array.from(canvas.z), [2, -1]);
   assert.deepEqual(real.painted.slice(0, 3), [51, 51, 51]);
   const caption = named("p").find((element) => element.attributes.class === "caption");
   assert.equal(caption.textContent, "Image 0, digit 7: z is the mean of q(z|x).");
+  const [, first] = named("input");
+  first.value = "1.9";
+  first.fire("input");
+  assert.equal(caption.textContent, ""); // another code
+  assert.equal(named("figure")[1].hidden, true);
+  button("Encode a real digit").fire("click");
+  assert.equal(named("figure")[1].hidden, false);
   button("Reset").fire("click");
   assert.equal(named("figure")[1].hidden, true);
 });
@@ -122,6 +130,19 @@ test("a slider that the kernel moves ends no motion", async () => {
   assert.deepEqual(Array.from(el.find((element) => element.name === "canvas")[0].z), [1]);
 });
 
+test("a slider's answer, rounded to its step, is no hand", async () => {
+  const { picture, pageState, Element } = fresh();
+  const slider = pageState({ value: 0 });
+  const state = pageState({ image_shape: [1, 1, 1], plane: {}, caption: "", original: new Uint8Array(0) });
+  picture({ state, sliders: [slider], el: new Element("div") });
+  state.set("caption", "A draw");
+  slider.set("value", 1.2344);
+  slider.set("value", 1.234, { updated_view: {} });
+  assert.equal(state.get("caption"), "A draw");
+  slider.set("value", 1.3, { updated_view: {} });
+  assert.equal(state.get("caption"), "");
+});
+
 test("the reader's hand ends a motion", async () => {
   const { button, canvas, named, frames } = await opened({ codes: [[2, -1]], titles: ["Image 0"], digits: packed(0) });
   button("Interpolate to another").fire("click");
@@ -131,7 +152,7 @@ test("the reader's hand ends a motion", async () => {
   first.fire("input");
   frames.shift()(100);
   await settled();
-  assert.deepEqual([Array.from(canvas.z), frames.length], [[0.5, -1], 0]);
+  assert.deepEqual([Array.from(canvas.z), frames.length], [[0.5, 0], 0]);
 });
 
 test("NaN is said in place of the picture", async () => {

@@ -18,7 +18,7 @@ from vaelib.files import write_atomically
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
 COMMENT = re.compile(r"^ *(//|/\*\*|\*).*\n", re.MULTILINE)  # a line of its own; a page's reader has the sources
-POINTS, DIGITS = 1000, 20  # codes on the page's plane, and real digits to encode
+POINTS, DIGITS = 1000, 200  # codes on the page's plane, and real digits to encode
 
 
 def save_page(
@@ -28,7 +28,7 @@ def save_page(
     labels: Int[np.ndarray, " image"] | None = None,
     *,
     title: str = "A decoder in your hand",
-    limit: int | None = 500_000,
+    limit: int | None = 600_000,
     overwrite: bool = False,
 ) -> Path:
     """Write an explorer that works without a kernel, from a server or opened from disk, with no other file.
@@ -38,7 +38,7 @@ def save_page(
     Args:
         model: a VAE or an Autoencoder whose decoder is a plain network.
         path: the file to write, such as "explorer.html".
-        images: real images in [0, 1], by default the bundled test digits; the page keeps 20 and the codes of 1,000.
+        images: real images in [0, 1], by default the bundled test digits; the page keeps 200 and the codes of 1,000.
         labels: the digit in each image.
         title: the page's title and heading.
         limit: the largest page in bytes, or None.

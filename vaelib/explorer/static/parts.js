@@ -107,15 +107,43 @@ function cloud(points, labels, palette, place) {
   }
   const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1];
   const dots = [];
+  /** @type {{ label: number, x: number, y: number }[]} */
   const numerals = [];
   for (const [label, members] of [...classes].sort((a, b) => a[0] - b[0])) {
     const d = members.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
-    dots.push(shape("path", { d, class: "dots", stroke: label < 0 ? "currentColor" : palette[label % palette.length] }));
+    const colour = label < 0 ? "currentColor" : palette[label % palette.length];
+    dots.push(shape("path", { d, class: "dots", style: `--class: ${colour}` }));
     const x = median(members.map((m) => m[0]));
     const y = median(members.map((m) => m[1]));
-    if (label >= 0) numerals.push(shape("text", { x, y, class: "numeral" }, String(label)));
+    if (label >= 0) numerals.push({ label, x, y });
   }
-  return [...dots, ...numerals];
+  const drawn = apart(numerals).map(({ label, x, y }) => shape("text", { x, y, class: "numeral" }, String(label)));
+  return [...dots, ...drawn];
+}
+
+/**
+ * Places moved until no two are nearer than a numeral is high.
+ * @template {{ x: number, y: number }} Place
+ * @param {Place[]} places
+ * @returns {Place[]}
+ */
+function apart(places, least = 18) {
+  const moved = places.map((place) => ({ ...place }));
+  for (let round = 0; round < 200; round++) {
+    let rests = true;
+    moved.forEach((a, i) =>
+      moved.slice(0, i).forEach((b) => {
+        const [dx, dy] = [a.x - b.x || 1e-3, a.y - b.y];
+        const distance = Math.hypot(dx, dy);
+        if (distance >= least) return;
+        const push = (0.5 * (least - distance)) / distance + 1e-3;
+        [a.x, a.y, b.x, b.y] = [a.x + push * dx, a.y + push * dy, b.x - push * dx, b.y - push * dy];
+        rests = false;
+      }),
+    );
+    if (rests) break;
+  }
+  return moved;
 }
 
 /**
@@ -127,25 +155,28 @@ function cloud(points, labels, palette, place) {
 function plane({ points, labels, palette, reach, names }, onMove) {
   const [width, height, margin] = [320, 320, 26];
   const inner = width - 2 * margin;
-  const place = (/** @type {number[]} */ [a, b]) => [
-    margin + ((a + reach[0]) / (2 * reach[0])) * inner,
-    margin + ((reach[1] - b) / (2 * reach[1])) * inner,
-  ];
+  const far = Math.max(...reach); // one scale for both axes, so that the prior is round
+  const scale = inner / (2 * far);
+  const place = (/** @type {number[]} */ [a, b]) => [margin + (a + far) * scale, margin + (far - b) * scale];
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, class: "plane" });
   svg.append(shape("rect", { x: margin, y: margin, width: inner, height: inner, class: "frame" }));
   for (const t of [-1, 0, 1]) {
-    const [x, y] = place([t * reach[0], t * reach[1]]);
-    svg.append(shape("text", { x, y: height - 8, class: "tick" }, String(t * reach[0])));
-    svg.append(shape("text", { x: 14, y: y + 4, class: "tick" }, String(t * reach[1])));
+    const [x, y] = place([t * far, t * far]);
+    svg.append(shape("text", { x, y: height - 8, class: "tick" }, String(t * far)));
+    svg.append(shape("text", { x: 14, y: y + 4, class: "tick" }, String(t * far)));
   }
-  svg.append(shape("text", { x: place([reach[0] / 2, 0])[0], y: height - 8, class: "tick" }, names[0]));
-  svg.append(shape("text", { x: 14, y: place([0, reach[1] / 2])[1] + 4, class: "tick" }, names[1]));
+  svg.append(shape("text", { x: place([far / 2, 0])[0], y: height - 8, class: "tick" }, names[0]));
+  svg.append(shape("text", { x: 14, y: place([0, far / 2])[1] + 4, class: "tick" }, names[1]));
   const codes = Array.from(view(points, Int8Array), (value, i) => (value / 127) * reach[i % 2]);
-  svg.append(...cloud(codes, view(labels, Uint8Array), palette, place));
+  const classes = view(labels, Uint8Array);
+  svg.append(...cloud(codes, classes, palette, place));
+  const [cx, cy] = place([0, 0]);
+  svg.append(...[1, 2, 3].map((spreads) => shape("circle", { cx, cy, r: spreads * scale, class: "prior" })));
+  if (classes.length) svg.append(nearest(svg, codes, classes, { width, margin, place }));
   const spread = shape("ellipse", { class: "spread", visibility: "hidden" });
   const point = shape("circle", { r: onMove ? 7 : 4, class: "point" });
   svg.append(spread, point);
-  const magnify = onMove ? null : lens(svg, { width, margin, pixels: inner / (2 * reach[0]) });
+  const magnify = onMove ? null : lens(svg, { width, margin, pixels: scale });
 
   /**
    * @param {number[]} at
@@ -158,12 +189,12 @@ function plane({ points, labels, palette, reach, names }, onMove) {
     setAttributes(point, { cx: x, cy: y });
     setAttributes(spread, { cx: x, cy: y, visibility: std ? "visible" : "hidden" });
     if (std) {
-      const [rx, ry] = std.map((value, axis) => (value / (2 * reach[axis])) * inner);
+      const [rx, ry] = std.map((value) => value * scale);
       setAttributes(spread, { rx, ry });
     }
     svg.setAttribute("aria-label", `The plane of ${names.join(" and ")}, at ${spoken(at)}`);
   };
-  if (onMove) return { svg, show: letMove(svg, show, onMove, { width, margin, inner, reach }) };
+  if (onMove) return { svg, show: letMove(svg, show, onMove, { width, margin, scale, far, reach }) };
   svg.setAttribute("role", "img");
   return { svg, show };
 }
@@ -197,6 +228,36 @@ function lens(svg, { width, margin, pixels }) {
   };
 }
 
+/**
+ * Where a pointer is, in the drawing's own units.
+ * @param {SVGSVGElement} svg
+ * @param {PointerEvent} event
+ * @param {number} width
+ */
+function within(svg, event, width) {
+  const box = svg.getBoundingClientRect();
+  return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * width];
+}
+
+/**
+ * A line of text that names the class of the real image whose code is nearest to the pointer.
+ * @param {SVGSVGElement} svg
+ * @param {number[]} codes
+ * @param {Uint8Array} labels
+ * @param {{ width: number, margin: number, place: (point: number[]) => number[] }} size
+ */
+function nearest(svg, codes, labels, { width, margin, place }) {
+  const text = shape("text", { x: margin + 6, y: margin + 15, class: "tick nearest" });
+  const places = Array.from(labels, (_, i) => place([codes[2 * i], codes[2 * i + 1]]));
+  svg.addEventListener("pointermove", (event) => {
+    const [x, y] = within(svg, event, width);
+    const far = places.map((at) => Math.hypot(at[0] - x, at[1] - y));
+    text.textContent = `nearest real image: ${labels[far.indexOf(Math.min(...far))]}`;
+  });
+  svg.addEventListener("pointerleave", () => (text.textContent = ""));
+  return text;
+}
+
 /** @type {Record<string, number[]>} */
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -208,7 +269,7 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDo
  * @param {(at: number[]) => void} onMove
  * @param {{ width: number, margin: number, inner: number, reach: number[] }} size
  */
-function letMove(svg, show, onMove, { width, margin, inner, reach }) {
+function letMove(svg, show, onMove, { width, margin, scale, far, reach }) {
   let at = [0, 0];
   const description = "plane in which arrow keys move a point";
   setAttributes(svg, { tabindex: 0, role: "application", "aria-roledescription": description });
@@ -218,10 +279,8 @@ function letMove(svg, show, onMove, { width, margin, inner, reach }) {
     onMove(at);
   };
   const drag = (/** @type {PointerEvent} */ event) => {
-    const box = svg.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * width;
-    const y = ((event.clientY - box.top) / box.height) * width;
-    go([((x - margin) / inner) * 2 * reach[0] - reach[0], reach[1] - ((y - margin) / inner) * 2 * reach[1]]);
+    const [x, y] = within(svg, event, width);
+    go([(x - margin) / scale - far, far - (y - margin) / scale]);
   };
   svg.addEventListener("pointerdown", (event) => {
     svg.setPointerCapture(event.pointerId);

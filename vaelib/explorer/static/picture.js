@@ -11,10 +11,12 @@ function picture({ state, sliders, el }) {
   const decoded = imageCanvas(shape, "The decoded digit");
   const real = imageCanvas(shape, "The real digit");
   const stage = element("div", { class: "stage" });
+  const pair = element("div", { class: "pair" });
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
   const caption = element("p", { class: "caption", role: "status" });
   const realFigure = figure(real.canvas, "real x");
-  stage.append(figure(decoded.canvas, "decoded E[x|z]"), realFigure);
+  pair.append(figure(decoded.canvas, "decoded E[x|z]"), realFigure);
+  stage.append(pair);
   el.classList.add("vaelib");
   el.append(stage, alert, caption);
 
@@ -50,9 +52,23 @@ function picture({ state, sliders, el }) {
       if (!glide) show(z());
     });
   };
-  // The reader's hand goes before a motion under way; the slider that only takes its new place does not.
-  const onSlider = (/** @type {State} */ _, /** @type {number} */ value, /** @type {any} */ options) => {
-    if (options?.updated_view && glide?.to.every((end) => Math.abs(value - end) > 1e-6)) glide = null;
+  // What was said of a code, and the real digit beside it, are true of that code alone.
+  const forget = () => {
+    if (!state.get("caption") && !state.get("original").byteLength) return;
+    state.set("caption", "");
+    state.set("original", new DataView(new ArrayBuffer(0)));
+    state.save_changes();
+  };
+  // The reader's hand goes before a motion under way. A slider that was placed answers with its place, rounded.
+  const placed = z();
+  const onSlider = (/** @type {State} */ slider, /** @type {number} */ value, /** @type {any} */ options) => {
+    const axis = sliders.indexOf(slider);
+    if (!options?.updated_view) placed[axis] = value;
+    else if (Math.abs(value - placed[axis]) > ROUNDED) {
+      if (glide) sliders.forEach((each) => each.save_changes());
+      glide = null;
+      forget();
+    }
     changed();
   };
   const step = (/** @type {number} */ now) => {
@@ -60,7 +76,9 @@ function picture({ state, sliders, el }) {
     const { from, to, duration, start = now } = glide;
     glide.start = start;
     const t = duration > 0 ? Math.min(1, (now - start) / duration) : 1;
-    show(to.map((value, axis) => from[axis] + t * (value - from[axis])));
+    const at = to.map((value, axis) => from[axis] + t * (value - from[axis]));
+    sliders.forEach((slider, axis) => slider.set("value", at[axis]));
+    show(at);
     if (t < 1) return void requestAnimationFrame(step);
     glide = null;
     changed();
@@ -82,12 +100,13 @@ function picture({ state, sliders, el }) {
   if (state.get("plane").reach) {
     pad = plane(state.get("plane"), (to) => {
       glide = null;
+      forget();
       sliders.forEach((slider, axis) => slider.set("value", to[axis]));
       sliders.forEach((slider) => slider.save_changes());
       changed();
     });
     pad.show(z());
-    stage.append(figure(pad.svg, "drag the point, or use the arrow keys"));
+    stage.append(figure(pad.svg, PLANE));
   }
   const onMessage = (/** @type {{ glide?: Glide }} */ content) => content.glide && move(content.glide);
   const onLive = () => {
@@ -118,4 +137,6 @@ function picture({ state, sliders, el }) {
   };
 }
 
+const ROUNDED = 1e-3;
+const PLANE = "Drag the point, or use the arrow keys. The circles are 1, 2 and 3 spreads of N(0, I).";
 const STILL = "The sliders still work, the buttons do not.";
