@@ -90,10 +90,63 @@ def test_price_of_shift_wrong(answer, hint):
     assert hint in verdict.message
 
 
+@pytest.mark.parametrize(
+    "answer", [lambda s: 0.5 * (s**2 - 1) - np.log(s), lambda s: jnp.square(s) / 2 - 0.5 - jnp.log(s)]
+)
+def test_price_of_scale_right(answer):
+    assert exercises.check_price_of_scale(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda s: 0.5 * (s**2 - 1), "logarithm"),
+        (lambda s: np.log(s) - 0.5 * (s**2 - 1), "KL rises"),
+        (lambda s: s**2 - 1 - 2 * np.log(s), "half"),
+        (lambda s: 0.5 * s**2 - np.log(s), "s = 0.5"),
+    ],
+)
+def test_price_of_scale_wrong(answer, hint):
+    verdict = exercises.check_price_of_scale(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+DIGITS = np.stack([np.eye(1, 36, k=6)[0], np.ones(36)])  # one with little ink, one with much
+
+
+@pytest.mark.parametrize("answer", [np.zeros(36), 0.3 * DIGITS[0], jnp.full(36, 0.01)])
+def test_fool_right(answer):
+    assert exercises.check_fool(answer, DIGITS, 1.5).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (np.zeros((6, 6)), "shape (36,)"),
+        (DIGITS[0], "brighter"),
+        (np.full(36, -0.1), "at least 0"),
+        (np.full(36, np.nan), "at least 0"),
+        (np.full(36, 0.3), "the nearest digit"),
+    ],
+)
+def test_fool_wrong(answer, hint):
+    verdict = exercises.check_fool(answer, DIGITS, 1.5)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
 def blank(*arguments): ...
 
 
-@pytest.mark.parametrize("check", [exercises.check_turn, exercises.check_undo, exercises.check_price_of_shift])
+def check_fool(answer):
+    return exercises.check_fool(answer, DIGITS, 1.5)
+
+
+CHECKS = [exercises.check_turn, exercises.check_undo, exercises.check_price_of_shift]
+
+
+@pytest.mark.parametrize("check", [*CHECKS, exercises.check_price_of_scale, check_fool])
 @pytest.mark.parametrize("answer", [..., None, blank])
 def test_unattempted(check, answer):
     verdict = check(answer)

@@ -60,3 +60,35 @@ def check_price_of_shift(answer: float) -> str | None:
     if np.isclose(got, -4.5):
         return "that is the change of the ELBO; the KL rises."
     return compare(got, 4.5, "the rise of the KL in nats", rtol=1e-3)
+
+
+@checker
+def check_price_of_scale(answer: Callable) -> str | None:
+    """Mean and variance cost s² times their 1, the logarithm gives back log s; the slope s - 1/s is 0 at s = 1."""
+    for s in (0.5, 1.0, 2.0, 3.0):
+        got, wanted = float(answer(s)), 0.5 * (s**2 - 1) - np.log(s)
+        if s != 1 and np.isclose(got, 0.5 * (s**2 - 1)):
+            return "the logarithm is missing: a wider q also saves log s."
+        if s != 1 and np.isclose(got, -wanted):
+            return "that is the change of the ELBO; the KL rises."
+        if s != 1 and np.isclose(got, 2 * wanted):
+            return "the KL holds half of mu² + sigma² - log sigma²."
+        if complaint := compare(got, wanted, f"the rise of the KL for s = {s}"):
+            return complaint
+    return None
+
+
+@checker
+def check_fool(answer: np.ndarray, images: np.ndarray, real: float) -> str | None:
+    """The judge takes it for a digit: a dark image is near to every digit with little ink."""
+    x = np.asarray(answer, np.float64)
+    if x.shape != images.shape[1:]:
+        return f"fool should be one image of shape {images.shape[1:]}, got {x.shape}."
+    if not (np.isfinite(x).all() and x.min() >= 0):
+        return "pixels should be finite numbers of at least 0."
+    if x.max() > 0.3 + 1e-6:
+        return f"no pixel may be brighter than 0.3, got {x.max():.2f}."
+    distance = np.sqrt(np.min(np.sum((images - x) ** 2, axis=-1)))
+    if distance >= real:
+        return f"the nearest digit is at {distance:.1f}; half of the real ones have one within {real:.1f}."
+    return None
