@@ -27,7 +27,12 @@ def solutions():
 
 @pytest.mark.parametrize(
     ("check", "name"),
-    [("check_gaussian_kl", "gaussian_kl"), ("check_balance", "best_sigma"), ("check_logistic_kl", "logistic_kl")],
+    [
+        ("check_gaussian_kl", "gaussian_kl"),
+        ("check_balance", "best_sigma"),
+        ("check_logistic_kl", "logistic_kl"),
+        ("check_correlation_that_hides", "correlation_that_hides"),
+    ],
 )
 def test_the_folded_solution_is_right_and_the_open_exercise_not_attempted(check, name):
     check = getattr(exercises, check)
@@ -130,3 +135,15 @@ def test_logistic_kl_wrong(answer, hint):
     verdict = exercises.check_logistic_kl(answer)
     assert verdict.passed is False
     assert hint in verdict.message
+
+
+def test_the_hidden_correlation_right_and_wrong():
+    check = exercises.check_correlation_that_hides
+    assert check(lambda nats: (-np.expm1(-2 * nats)) ** 0.5).passed is True
+    assert check(lambda nats: jnp.sqrt(1 - jnp.exp(-2 * nats))).passed is True
+    assert "rho²" in check(lambda nats: 1 - np.exp(-2 * nats)).message
+    assert "½" in check(lambda nats: np.sqrt(1 - np.exp(-nats))).message
+    assert check(lambda nats: 0.8).passed is False
+    rho = (1 - np.exp(-2 * 0.5)) ** 0.5
+    covariance = np.array([[1, rho], [rho, 1]])
+    assert 0.5 * (np.trace(covariance) - 2 - np.log(np.linalg.det(covariance))) == pytest.approx(0.5)

@@ -29,6 +29,7 @@ LAYERS = [
     {"checkpoints", "pretrained", "results"},
     {"training"},
     {"recipes"},
+    {"studies"},
     {"exercises", "explorer"},
     {"laboratory"},
     {"__init__"},

@@ -1,4 +1,4 @@
-"""The command line: `python -m vaelib train`, `evaluate` and `pretrain`.
+"""The command line: `python -m vaelib train`, `evaluate`, `pretrain` and `study`.
 
 Exit codes: 0 done; 1 refused or failed, with the reason on the error stream; 2 the words of the command are wrong; 3
 training diverged; 130 interrupted, with what was trained so far saved.
@@ -203,6 +203,25 @@ def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data
         if results is None:
             ctx.exit(INTERRUPTED)
         _report_terms(results, f"{len(test_images):,} test images")
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default="runs/studies", help="Folder to write."
+)
+@partial(_data_options, source="tfds")
+def study(name, output, source, data_dir, limit):
+    """Do what is missing of the study NAME, such as bound, and write its numbers."""
+    from vaelib import checks, load_mnist
+    from vaelib.studies import run_study, study_names
+
+    checks.one_of(name, study_names(), "NAME")
+    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
+    test_images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
+    output.mkdir(parents=True, exist_ok=True)
+    for entry, _ in run_study(name, images, test_images, output / f"{name}.json"):
+        click.echo(entry)
 
 
 def _draw(model, images, labels, noise: float, output: Path, reconstructions: bool, manifold: bool | None) -> None:

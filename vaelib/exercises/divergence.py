@@ -28,15 +28,15 @@ def check_gaussian_kl(answer: Callable) -> str | None:
 @checker
 def check_balance(answer: Callable) -> str | None:
     """There the two pulls cancel: it is the spread of the exact posterior."""
-    for w, s in ((1.0, 1.0), (2.0, 0.5), (0.3, 1.7), (-1.5, 0.2)):
-        wanted = s / np.sqrt(s**2 + w**2)
-        got = answer(w, s)
+    for a, s in ((1.0, 1.0), (2.0, 0.5), (0.3, 1.7), (-1.5, 0.2)):
+        wanted = s / np.sqrt(s**2 + a**2)
+        got = answer(a, s)
         number = np.shape(got) == () and got is not None
         if number and np.isclose(got, wanted**2, rtol=1e-3):
-            return f"at w = {w}, s = {s} that is the variance sigma²; the question asks for sigma."
+            return f"at a = {a}, s = {s} that is the variance sigma²; the question asks for sigma."
         if number and np.isclose(got, -wanted, rtol=1e-3):
             return "a standard deviation is positive."
-        if complaint := compare(got, wanted, f"sigma at w = {w}, s = {s}", rtol=1e-3):
+        if complaint := compare(got, wanted, f"sigma at a = {a}, s = {s}", rtol=1e-3):
             return complaint
     return None
 
@@ -52,3 +52,18 @@ def check_logistic_kl(answer: Callable) -> str | None:
     if np.shape(got) == (4,) and np.allclose(got, wanted + np.pi**2 * s**2 / 6, rtol=1e-3):
         return "check the ½ in front of E[z²] = m² + π² s² / 3."
     return compare(got, wanted, "the KL of four logistic distributions", rtol=1e-3)
+
+
+@checker
+def check_correlation_that_hides(answer: Callable) -> str | None:
+    """The KL is -½ log(1 - rho²), all of it in the correlation, where a sum over dimensions can not see it."""
+    for nats in (0.1, 0.5, 2.0):
+        wanted, got = np.sqrt(-np.expm1(-2 * nats)), answer(nats)
+        if np.shape(got) == () and got is not None:
+            if np.isclose(got, wanted**2, rtol=1e-3):
+                return f"at {nats} nats that is rho²; the question asks for rho."
+            if np.isclose(got, np.sqrt(-np.expm1(-nats)), rtol=1e-3):
+                return "check the ½: the KL is -½ log(1 - rho²)."
+        if complaint := compare(got, wanted, f"rho at {nats} nats", rtol=1e-3):
+            return complaint
+    return None

@@ -1,0 +1,44 @@
+"""Experiments too long for a notebook, of which the package keeps the numbers and not the weights.
+
+`python -m vaelib study NAME` makes them again, one entry a training; a study that was stopped goes on after its
+last entry.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from os import PathLike
+
+from vaelib import checks
+from vaelib.results import read_results, record_results
+from vaelib.studies.bound import bound
+from vaelib.studies.families import families
+
+SHIPPED = files("vaelib") / "studies" / "results"
+Entries = Iterator[tuple[str, Callable[[], dict]]]  # each with its name, and what to do for it
+STUDIES: dict[str, Callable[..., Entries]] = {
+    "bound": bound,
+    "families": families,
+}
+
+ANSWERS = "other-libraries"  # what their samplers and KLs said to tests/tools/ask_other_libraries.py
+
+
+def study_names() -> list[str]:
+    """The studies there are."""
+    return list(STUDIES)
+
+
+def load_study(name: str) -> dict[str, dict]:
+    """What a study measured, one entry a training, or "other-libraries"; raises ValueError for another name."""
+    checks.one_of(name, (*STUDIES, ANSWERS), "name")
+    return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def run_study(name: str, images, test_images, path: str | PathLike) -> Iterator[tuple[str, dict]]:
+    """Do what is missing of a study, and write it to the file at `path`; yields each entry's name and the entry."""
+    checks.one_of(name, STUDIES, "name")
+    for entry, do in STUDIES[name](images, test_images):
+        if entry not in read_results(path):
+            record_results(path, entry, do())
+        yield entry, read_results(path)[entry]
