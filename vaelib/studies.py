@@ -1,0 +1,122 @@
+"""Trainings that are too long for a notebook: their recipes, and the results that ship.
+
+Notebook 02 asks what becomes of a model that is trained by draws from the prior. `python tests/tools/make_studies.py`
+trains each of `STUDIES` on the full MNIST and writes `weights/studies.json`.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from vaelib.data import binarize
+from vaelib.distributions import standard_normal
+from vaelib.divergence import kl_to_standard_normal
+from vaelib.evidence import log_evidence
+from vaelib.models import VAE
+from vaelib.objectives import Terms, elbo
+from vaelib.pretrained import WEIGHTS
+from vaelib.recipes import Recipe
+from vaelib.results import read_results
+from vaelib.training import fit
+
+RESULTS = WEIGHTS / "studies.json"
+CHUNK = 1000  # codes decoded at once
+GRID_SIDE, GRID_LIMIT = 401, 5.0
+PRIOR_CHUNKS, POSTERIOR_SAMPLES, EVIDENCE_IMAGES = 300, 1000, 300
+
+
+def prior_average(model, x, key, *, draws: int = 128) -> Terms:
+    """The naive objective log (1/n) Σ_i p(x|z_i), z_i ~ p(z), with the same n = `draws` codes for all images.
+
+    The model has a Bernoulli decoder, whose log-probability is linear in x, so that one matrix product serves all pairs
+    of codes and images. Terms of shape (batch,), in nats; there is no q, and so `kl` is 0.
+    """
+    log_w = _log_likelihoods(model, x, jax.random.normal(key, (draws, model.latent)))
+    log_px = jax.nn.logsumexp(log_w, axis=0) - jnp.log(draws)
+    return Terms(recon=log_px, kl=jnp.zeros_like(log_px), elbo=log_px)
+
+
+def _recipe(latent: int, seed: int, objective, epochs: int = 30) -> Recipe:
+    return Recipe(VAE.create, {"latent": latent}, binarize=True, objective=objective, epochs=epochs, seed=seed)
+
+
+STUDIES = {
+    f"{name}-z{latent}-seed{seed}": _recipe(latent, seed, objective)
+    for name, objective in (("naive", prior_average), ("elbo", elbo))
+    for latent in (2, 20)
+    for seed in range(3)
+} | {"naive-z20-seed0-1280-draws": _recipe(20, 0, partial(prior_average, draws=1280), epochs=10)}
+
+
+def results() -> dict[str, dict]:
+    """What each study reached: `curve` (objective by epoch), `log_px` (300 test digits) and `short`, in nats."""
+    return read_results(str(RESULTS))
+
+
+def short_run(name: str, images) -> float:
+    """The objective after the first two epochs of a study's recipe on these images, in nats per image."""
+    _, history = replace(STUDIES[name], epochs=2).train(images, progress=False)
+    return history.train["elbo"][-1]
+
+
+def run(name: str, images, test_images, few_images) -> dict:
+    """Train a study on `images` and measure it on `test_images`; `short` is `short_run` on `few_images`."""
+    model, history = STUDIES[name].train(images, progress=False)
+    curve = [round(value, 2) for value in history.train["elbo"]]
+    estimates = _estimates(model, images, binarize(test_images[:EVIDENCE_IMAGES], jax.random.key(4)), STUDIES[name])
+    found = {how: round(float(jnp.mean(log_px)), 2) for how, log_px in estimates.items()}
+    return {"curve": curve, **found, "log_px": max(found.values()), "short": round(short_run(name, few_images), 2)}
+
+
+def _estimates(model, images, x, recipe: Recipe) -> dict[str, jax.Array]:
+    """Estimates of log p(x), each biased low or exact: by a grid on the plane, else by draws from p(z) and from q."""
+    if model.latent == 2:
+        return {"by_grid": _log_px_on_grid(model, x)}
+    by_prior = _log_px_by_prior(model, x, jax.random.key(9))
+    if recipe.objective is not elbo:  # the encoder is still untrained
+        fitted = {"epochs": 5, "batch_size": 128, "learning_rate": 1e-3, "binarize": True, "progress": False}
+        fit(model, images, jax.random.key(recipe.seed + 50), objective=_elbo_of_encoder, **fitted)
+    by_encoder = log_evidence(model, x, jax.random.key(10), num_samples=POSTERIOR_SAMPLES)
+    return {"by_prior": by_prior, "by_encoder": by_encoder}
+
+
+def _elbo_of_encoder(model, x, key) -> Terms:
+    """The ELBO, whose gradient reaches the encoder alone."""
+    structure, weights = nnx.split(model.decoder)
+    decoder = nnx.merge(structure, jax.tree.map(jax.lax.stop_gradient, weights))
+    q = model.encode(x)
+    recon = decoder(q.sample(key, (1,))).log_prob(x)[0]
+    kl = kl_to_standard_normal(q)
+    return Terms(recon=recon, kl=kl, elbo=recon - kl)
+
+
+def _log_likelihoods(model, x, z):
+    """Return log p(x|z) for every code and image, shape (code, image)."""
+    logits = model.decode(z).logits
+    return logits @ x.T - jnp.sum(jax.nn.softplus(logits), axis=1, keepdims=True)
+
+
+@jax.jit
+def _log_px_on_grid(model, x):
+    axis = jnp.linspace(-GRID_LIMIT, GRID_LIMIT, GRID_SIDE)
+    log_cell = 2 * jnp.log(axis[1] - axis[0])
+
+    def row(z2):
+        z = jnp.stack([axis, jnp.full(GRID_SIDE, z2)], axis=1)
+        log_prior = standard_normal(z.shape).log_prob(z)
+        return jax.nn.logsumexp(_log_likelihoods(model, x, z) + log_prior[:, None] + log_cell, axis=0)
+
+    return jax.nn.logsumexp(jax.lax.map(row, axis), axis=0)
+
+
+@jax.jit
+def _log_px_by_prior(model, x, key):
+    def add(i, log_sum):
+        z = jax.random.normal(jax.random.fold_in(key, i), (CHUNK, model.latent))
+        return jnp.logaddexp(log_sum, jax.nn.logsumexp(_log_likelihoods(model, x, z), axis=0))
+
+    log_sum = jax.lax.fori_loop(0, PRIOR_CHUNKS, add, jnp.full(len(x), -jnp.inf))
+    return log_sum - jnp.log(PRIOR_CHUNKS * CHUNK)
