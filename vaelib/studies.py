@@ -77,8 +77,8 @@ def _estimates(model, images, x, recipe: Recipe) -> dict[str, jax.Array]:
         return {"by_grid": _log_px_on_grid(model, x)}
     by_prior = _log_px_by_prior(model, x, jax.random.key(9))
     if recipe.objective is not elbo:  # the encoder is still untrained
-        fitted = {"epochs": 5, "batch_size": 128, "learning_rate": 1e-3, "binarize": True, "progress": False}
-        fit(model, images, jax.random.key(recipe.seed + 50), objective=_elbo_of_encoder, **fitted)
+        key = jax.random.key(recipe.seed + 50)
+        fit(model, images, key, epochs=5, batch_size=128, objective=_elbo_of_encoder, binarize=True, progress=False)
     by_encoder = log_evidence(model, x, jax.random.key(10), num_samples=POSTERIOR_SAMPLES)
     return {"by_prior": by_prior, "by_encoder": by_encoder}
 
