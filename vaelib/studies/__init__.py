@@ -13,12 +13,14 @@ from vaelib import checks
 from vaelib.results import read_results, record_results
 from vaelib.studies.bound import bound
 from vaelib.studies.families import families
+from vaelib.studies.guessing import naive
 
 SHIPPED = files("vaelib") / "studies" / "results"
 Entries = Iterator[tuple[str, Callable[[], dict]]]  # each with its name, and what to do for it
 STUDIES: dict[str, Callable[..., Entries]] = {
     "bound": bound,
     "families": families,
+    "naive": naive,
 }
 
 ANSWERS = "other-libraries"  # what their samplers and KLs said to tests/tools/ask_other_libraries.py
