@@ -86,8 +86,71 @@ def test_sigma_of_mean_error_wrong(answer, hint):
     assert hint in verdict.message
 
 
+def slope_in_a(x, a):
+    return x - (1 / (1 - np.exp(-a)) - 1 / a)
+
+
+def slope_by_differences(x, a, h=1e-5):
+    def log_density(a):
+        return a * x - np.log(np.expm1(a) / a)
+
+    return (log_density(a + h) - log_density(a - h)) / (2 * h)
+
+
 @pytest.mark.parametrize(
-    "check", [exercises.check_area, exercises.check_best_sigma, exercises.check_sigma_of_mean_error]
+    "answer", [slope_in_a, slope_by_differences, lambda x, a: x - 0.5 - 0.5 / jnp.tanh(a / 2) + 1 / a]
+)
+def test_slope_in_a_right(answer):
+    assert exercises.check_slope_in_a(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda x, a: -slope_in_a(x, a), "sign"),
+        (lambda x, a: x - 1 / (1 + np.exp(-a)), "Bernoulli's"),
+        (lambda x, a: x - 1 / (1 - np.exp(-a)), "log a"),
+        (lambda x, a: slope_in_a(x, a).sum(), "shape (5,)"),
+        (lambda x, a: x, "should be"),
+    ],
+)
+def test_slope_in_a_wrong(answer, hint):
+    verdict = exercises.check_slope_in_a(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+@pytest.mark.parametrize("answer", [(255, 10), (2.0, 1001.0), (-2, -600), np.array([16, 100])])
+def test_negative_loss_right(answer):
+    assert exercises.check_negative_loss(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ((0.5, 1e6), "never negative"),
+        ((1, -1e6), "never negative"),
+        ((16, 10), "the right kind"),
+        ((255, -10), "sign"),
+        ((np.inf, 1), "finite"),
+        ((1, 2, 3), "raised"),
+    ],
+)
+def test_negative_loss_wrong(answer, hint):
+    verdict = exercises.check_negative_loss(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        exercises.check_area,
+        exercises.check_best_sigma,
+        exercises.check_sigma_of_mean_error,
+        exercises.check_slope_in_a,
+        exercises.check_negative_loss,
+    ],
 )
 @pytest.mark.parametrize("answer", [..., None])
 def test_unattempted(check, answer):

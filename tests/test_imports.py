@@ -20,7 +20,7 @@ PACKAGE = ROOT / "vaelib"
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
     {"checks", "compilation", "devices", "files", "interruption"},
-    {"batches", "descriptions", "image_files", "parallel", "placement"},
+    {"batches", "clinic", "descriptions", "eight_bit", "image_files", "parallel", "placement"},
     {"blocks", "data", "distributions", "figures", "images", "storage", "widgets"},
     {"protocols"},
     {"divergence", "latents", "models"},

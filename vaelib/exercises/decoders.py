@@ -61,3 +61,32 @@ def check_sigma_of_mean_error(answer: float) -> str | None:
     if _equals(got, 28):
         return "that is sigma² = 784; the Gaussian has 2 sigma² below the squared error."
     return compare(got, wanted, "sigma", rtol=1e-3)
+
+
+@checker
+def check_slope_in_a(answer: Callable) -> str | None:
+    """The slope is x minus the mean 1 / (1 - exp(-a)) - 1 / a: it is 0, on average, where the mean is right."""
+    x, a = np.array([0.0, 0.2, 0.5, 0.9, 1.0]), np.array([-3.0, 0.7, 4.0, -0.5, 12.0])
+    mean = 1 / (1 - np.exp(-a)) - 1 / a
+    got = answer(x, a)
+    if _equals(got, mean - x):
+        return "the size is right, the sign is not: a larger pixel asks for a larger a."
+    if _equals(got, x - 1 / (1 + np.exp(-a))):
+        return "that is the Bernoulli's, x - p; here the logarithm of (exp(a) - 1) / a is to be differentiated."
+    if _equals(got, x - 1 / (1 - np.exp(-a))):
+        return "log a is in the formula, too: log((exp(a) - 1) / a) = log(exp(a) - 1) - log a."
+    return compare(got, x - mean, "the slope at x = 0, 0.2, 0.5, 0.9, 1 and a = -3, 0.7, 4, -0.5, 12", rtol=1e-3)
+
+
+@checker
+def check_negative_loss(answer: tuple[float, float]) -> str | None:
+    """A pixel outside [0, 1] takes the floor away: the loss falls for ever as the logit grows."""
+    pixel, logit = (float(value) for value in answer)
+    loss = np.logaddexp(0, logit) - pixel * logit
+    if not np.isfinite(loss):
+        return "give two finite numbers."
+    if 0 <= pixel <= 1:
+        return f"the loss is {loss:.3g}; with a pixel in [0, 1] it is never negative, whatever the logit."
+    if loss >= -1000:
+        return f"the right kind of pixel; the loss is {loss:.4g}. Make the logit larger in size, or mind its sign."
+    return None
