@@ -14,10 +14,12 @@ from vaelib.__main__ import main
 from vaelib.studies import load_study, run_study
 from vaelib.studies.bound import bound, log_px_on_grid
 from vaelib.studies.bound import train as train_bound
+from vaelib.studies.draws import draws
+from vaelib.studies.draws import train as train_draws
 from vaelib.studies.families import MixtureVAE, TwoGaussians, families
 from vaelib.studies.families import train as train_family
 
-MINE = {"bound": bound, "families": families}
+MINE = {"bound": bound, "draws": draws, "families": families}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,9 @@ def test_a_short_run_of_each_study_starts_as_the_long_one(strokes):
     assert one["log p(x)"] == two["log p(x)"][:2]
     assert two["epoch"] == [0, 1, 2]
     assert all(elbo < log_px for elbo, log_px in zip(two["elbo"], two["log p(x)"], strict=True))
+    one, two = (train_draws(many, few, 2, 5, 0, stop=stop) for stop in (1, 2))
+    assert one["elbo"] == two["elbo"][:1]
+    assert two["passes"] == 300
     one, two = (train_family(many, few, "mixture, draw", 0, stops=stops) for stops in ((1,), (1, 2)))
     assert one["elbo"] == two["elbo"][:1]
 

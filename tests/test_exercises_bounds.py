@@ -8,7 +8,9 @@ import nbformat
 import numpy as np
 import pytest
 
+from vaelib.distributions import Gaussian
 from vaelib.exercises import bounds as exercises
+from vaelib.linear_gaussian import LinearGaussianVAE
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "03_elbo.ipynb"
 
@@ -24,7 +26,7 @@ def solutions():
     return namespace
 
 
-@pytest.mark.parametrize("name", ["jensen_gap", "elbo_on_grid", "read_off"])
+@pytest.mark.parametrize("name", ["jensen_gap", "elbo_on_grid", "read_off", "deaf_encoder", "misleading_data"])
 def test_the_folded_solution_is_right_and_the_open_exercise_not_attempted(name):
     check = getattr(exercises, f"check_{name}")
     assert check(solutions()[name]).passed is True
@@ -117,3 +119,38 @@ def test_read_off_wrong(answer, hint):
     verdict = exercises.check_read_off(answer)
     assert verdict.passed is False
     assert hint in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda: (1.5, 0.6), "KL to the prior is 1.32"),
+        (lambda: (0.0, -1.0), "positive"),
+        (lambda: 0.0, "two numbers"),
+        (lambda: (8 * 3.2 / 17, (1 / 17) ** 0.5), "the gap is 0.0"),
+    ],
+)
+def test_deaf_encoder_says_what_is_off(answer, hint):
+    verdict = exercises.check_deaf_encoder(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+def test_every_deaf_encoder_is_accepted():
+    assert exercises.check_deaf_encoder(lambda: (0.3, 0.9)).passed is True
+    assert exercises.check_deaf_encoder(lambda: np.array([-0.2, 1.1])).passed is True
+
+
+def test_misleading_data_are_judged_as_the_exact_model_does():
+    assert exercises.check_misleading_data(lambda: [3.06]).passed is True
+    for x, slope in (([1.0], 1), ([9.0, 11.0], 2)):
+        verdict = exercises.check_misleading_data(lambda x=x: np.array(x))
+        assert verdict.passed is False
+        assert f"both prefer slope {slope}" in verdict.message
+        elbos = []
+        for a in (2.0, 1.0):
+            line = LinearGaussianVAE(np.float32([[a]]), np.float32([1.0]), 0.5)
+            data = np.float32(x)[:, None]
+            mean, _ = line.posterior(data)
+            elbos.append(float(line.exact_elbo(data, Gaussian(mean, jnp.full_like(mean, 2 * np.log(0.6)))).elbo.mean()))
+        assert f"{elbos[0] - elbos[1]:.2f} in the ELBO" in verdict.message

@@ -30,6 +30,8 @@ def solutions():
         ("check_reparameterise", "reparameterise"),
         ("check_exponential", "draw_exponential"),
         ("check_score_gradient", "score_gradient"),
+        ("check_half_blocked", "half_blocked"),
+        ("check_best_draws", "best_draws"),
     ],
 )
 def test_the_folded_solution_is_right_and_the_open_exercise_not_attempted(check, name):
@@ -134,3 +136,33 @@ def test_the_score_gradient_is_unbiased():
     z = 0.3 + 0.6 * np.random.default_rng(7).standard_normal(400_000)
     draws = z**2 * ((z - 0.3) ** 2 / 0.6**3 - 1 / 0.6)
     assert abs(draws.mean() - 2 * 0.6) < 4 * draws.std() / np.sqrt(len(z))
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda mu, sigma, key: mu + sigma * jax.random.normal(key), "still reaches sigma"),
+        (
+            lambda mu, sigma, key: jax.lax.stop_gradient(mu + sigma * jax.random.normal(key)),
+            "gradient in mu should be 1",
+        ),
+        (
+            lambda mu, sigma, key: mu + jax.lax.stop_gradient(sigma**2) * jax.random.normal(key),
+            "standard deviation 0.6",
+        ),
+    ],
+)
+def test_half_blocked_says_what_is_off(answer, hint):
+    verdict = exercises.check_half_blocked(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+def test_best_draws_are_those_of_least_variance():
+    def by_search(A, B, encode, decode):
+        L = np.linspace(0.05, 20, 400_000)
+        return L[np.argmin((encode + L * decode) * (A + B / L))]
+
+    assert exercises.check_best_draws(by_search).passed is True
+    assert "square root" in exercises.check_best_draws(lambda A, B, e, d: B * e / (A * d)).message
+    assert "changed places" in exercises.check_best_draws(lambda A, B, e, d: np.sqrt(B * d / (A * e))).message

@@ -68,3 +68,39 @@ def check_read_off(answer: Callable[[float, float, float], tuple[float, float]])
         if complaint := compare(got, np.array([recon, gap]), "(recon, gap)", rtol=1e-4):
             return complaint
     return None
+
+
+@checker
+def check_deaf_encoder(answer: Callable[[], tuple[float, float]]) -> str | None:
+    """A q that is nearly the prior has no KL to pay, and knows nothing of x: two KLs, and they can disagree by far."""
+    got = np.asarray(answer(), float)
+    if got.shape != (2,):
+        return f"return two numbers, mu and s, got shape {got.shape}."
+    mu, s = got
+    if not s > 0:
+        return f"s is a standard deviation, so it must be positive, got {s:.3g}."
+    kl = 0.5 * (mu**2 + s**2 - np.log(s**2) - 1)
+    mean, variance = 8 * 3.2 / 17, 1 / 17
+    gap = 0.5 * ((s**2 + (mu - mean) ** 2) / variance - 1 - np.log(s**2 / variance))
+    if kl >= 0.1:
+        return f"the KL to the prior is {kl:.2f} nats, and should be below 0.1; the gap is {gap:.1f}."
+    return None if gap > 10 else f"the gap is {gap:.1f} nats, and should be above 10; the KL to the prior is {kl:.2f}."
+
+
+@checker
+def check_misleading_data(answer: Callable[[], np.ndarray]) -> str | None:
+    """The ELBO prefers the model that its q can explain; log p(x) prefers the other."""
+    x = np.ravel(np.asarray(answer(), float))
+    if not x.size or not np.isfinite(x).all():
+        return "return an array of at least one number."
+    slope = np.array([2.0, 1.0])
+    evidence_variance, posterior_variance = slope**2 + 0.25, 0.25 / (slope**2 + 0.25)
+    log_px = -0.5 * (np.mean((x - 1) ** 2) / evidence_variance + np.log(2 * np.pi * evidence_variance))
+    gap = 0.5 * (0.36 / posterior_variance - 1 - np.log(0.36 / posterior_variance))
+    by_evidence, by_elbo = log_px[0] - log_px[1], (log_px - gap)[0] - (log_px - gap)[1]
+    if by_evidence * by_elbo < 0:
+        return None
+    return (
+        f"on these data slope 2 minus slope 1 is {by_evidence:.2f} nats in log p(x) and {by_elbo:.2f} in the ELBO: "
+        f"both prefer slope {2 if by_elbo > 0 else 1}."
+    )

@@ -72,3 +72,37 @@ def check_score_gradient(answer: Callable) -> str | None:
         if np.allclose(got, f * (z - mu) ** 2 / sigma**3, rtol=1e-3):
             return "log q also holds -log sigma, whose derivative is missing."
     return compare(got, wanted, "the estimates of eight draws", rtol=1e-3)
+
+
+@checker
+def check_half_blocked(answer: Callable) -> str | None:
+    """The values are right, one of the two gradients is missing, and nothing says so."""
+    keys = jax.random.split(jax.random.key(7), 4_000)
+    draw = jax.vmap(answer, (None, None, 0))
+    z = np.ravel(np.asarray(draw(0.7, 0.8, keys)))
+    if z.shape != (4_000,):
+        return f"one key should give one draw, got {z.size / 4_000:g} numbers a key."
+    if abs(z.mean() - 0.7) > 0.06 or abs(z.std() - 0.8) > 0.05:
+        return (
+            f"the draws have mean {z.mean():.2f} and standard deviation {z.std():.2f}; they should have 0.70 and 0.80."
+        )
+    slopes = jax.vmap(jax.grad(lambda *at: jnp.sum(answer(*at)), argnums=(0, 1)), (None, None, 0))(0.7, 0.8, keys)
+    by_mu, by_sigma = map(np.asarray, slopes)
+    if not np.allclose(by_mu, 1, atol=1e-4):
+        return f"the gradient in mu should be 1 for every draw, got {by_mu.mean():.2f} on average."
+    return "the gradient still reaches sigma." if np.any(by_sigma) else None
+
+
+@checker
+def check_best_draws(answer: Callable) -> str | None:
+    """The best number of draws grows with the noise of a draw and with the price of an encoding, by a square root."""
+    for A, B, encode, decode in ((1.0, 1.0, 1.0, 1.0), (2.0, 5.0, 1.0, 1.0), (1.0, 4.0, 9.0, 0.5)):
+        wanted, got = np.sqrt(B * encode / (A * decode)), answer(A, B, encode, decode)
+        if np.shape(got) == () and got is not None and wanted != 1:
+            if np.isclose(got, wanted**2, rtol=1e-3):
+                return "take the square root: the derivative is decode · A - encode · B / L²."
+            if np.isclose(got, np.sqrt(B * decode / (A * encode)), rtol=1e-3) and encode != decode:
+                return "encode and decode have changed places: dear encodings are an argument for more draws."
+        if complaint := compare(got, wanted, f"L at A = {A}, B = {B}, encode = {encode}, decode = {decode}", rtol=1e-3):
+            return complaint
+    return None

@@ -12,6 +12,7 @@ from os import PathLike
 from vaelib import checks
 from vaelib.results import read_results, record_results
 from vaelib.studies.bound import bound
+from vaelib.studies.draws import draws
 from vaelib.studies.families import families
 from vaelib.studies.guessing import naive
 
@@ -19,6 +20,7 @@ SHIPPED = files("vaelib") / "studies" / "results"
 Entries = Iterator[tuple[str, Callable[[], dict]]]  # each with its name, and what to do for it
 STUDIES: dict[str, Callable[..., Entries]] = {
     "bound": bound,
+    "draws": draws,
     "families": families,
     "naive": naive,
 }

@@ -1,0 +1,48 @@
+"""How many draws of z should a step take? Trainings to level with L = 1 and 10, in batches of M = 100 images.
+
+Work is counted in network passes: an image is encoded once and decoded L times, so a step of M images is M (1 + L). The
+long training with one draw has as many passes as the one with ten.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+
+from vaelib.data import binarize
+from vaelib.models import VAE
+from vaelib.objectives import elbo
+from vaelib.training import epochs
+
+PEAK, M, TEST_IMAGES = 2e-3, 100, 2_000
+RUNS = ((1, 40, 0), (1, 40, 1), (1, 40, 2), (10, 40, 0), (1, 220, 0))  # L, epochs and seed of each
+
+
+def train(images, held_out, L: int, total: int, seed: int, *, stop: int | None = None) -> dict:
+    """The held-out ELBO after each of `total` epochs, over which the step size falls to 0, and an epoch's passes.
+
+    With an earlier `stop` it is the same run up to there.
+    """
+    model = VAE.create(seed=seed, latent=20, hidden=(100,), pixels=images.shape[1])
+    training = epochs(
+        model,
+        images,
+        jax.random.key(seed),
+        epochs=stop or total,
+        batch_size=M,
+        learning_rate=optax.cosine_decay_schedule(PEAK, total * (len(images) // M)),
+        objective=partial(elbo, num_samples=L),
+        binarize=True,
+        held_out=held_out,
+    )
+    curve = [round(epoch.held_out["elbo"], 3) for epoch in training]
+    return {"L": L, "epochs": total, "seed": seed, "passes": len(images) * (1 + L), "elbo": curve}
+
+
+def draws(images, test_images) -> Iterator[tuple[str, Callable[[], dict]]]:
+    """One training for each of RUNS."""
+    held_out = np.asarray(binarize(test_images[:TEST_IMAGES], jax.random.key(0)))
+    for L, total, seed in RUNS:
+        yield f"L = {L}, {total} epochs, seed {seed}", partial(train, images, held_out, L, total, seed)
