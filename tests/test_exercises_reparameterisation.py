@@ -18,7 +18,7 @@ def solutions():
     """The folded solutions, as a reader would paste them."""
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    namespace = {"exercises": exercises, "jnp": jnp, "np": np}
+    namespace = {"exercises": exercises, "jax": jax, "jnp": jnp, "np": np}
     for code in re.findall(r"<summary>Solution</summary>.*?```python\n(.*?)```", text, re.DOTALL):
         exec(code, namespace)
     return namespace
