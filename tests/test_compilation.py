@@ -3,13 +3,19 @@
 import json
 import subprocess
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
+from own_models import Noisy
 
+import vaelib
 from vaelib import VAE, LinearGaussianVAE, binarize, cache_compiled_programs, load_model, save_model
-from vaelib.compilation import jit_sooner
+from vaelib.compilation import jit_sooner, one_program
 
 COUNT_HITS = """
 import json, sys
@@ -76,8 +82,116 @@ def test_a_loaded_model_and_an_exact_one_compile_nothing(compilations, tmp_path)
     assert not compilations
 
 
-def test_black_and_white_images_are_one_program(compilations):
-    key = jax.random.key(0)
+KEY = jax.random.key(0)
+LOGITS = np.linspace(-3, 3, 19 * 13, dtype=np.float32).reshape(19, 13)
+X = 1 / (1 + np.exp(-LOGITS))
+LOG_W = np.linspace(-9, 0, 7 * 19, dtype=np.float32).reshape(7, 19)
+CALLS = {
+    "binarize": lambda on: binarize(X, KEY),
+    "salt_and_pepper": lambda on: vaelib.salt_and_pepper(0.1)(X, KEY),
+    "standard_normal": lambda on: vaelib.standard_normal((13, 19)),
+    "encode": lambda on: on.model.encode(X),
+    "encode to a code": lambda on: on.autoencoder.encode(X),
+    "decode": lambda on: on.model.decode(X[:, :3]),
+    "Bernoulli.mean": lambda on: vaelib.Bernoulli(LOGITS).mean,
+    "Bernoulli.log_prob": lambda on: vaelib.Bernoulli(LOGITS).log_prob(X),
+    "Bernoulli.sample": lambda on: vaelib.Bernoulli(LOGITS).sample(KEY, (2,)),
+    "ContinuousBernoulli.mean": lambda on: vaelib.ContinuousBernoulli(LOGITS).mean,
+    "ContinuousBernoulli.log_prob": lambda on: vaelib.ContinuousBernoulli(LOGITS).log_prob(X),
+    "ContinuousBernoulli.sample": lambda on: vaelib.ContinuousBernoulli(LOGITS).sample(KEY, (2,)),
+    "Gaussian.std": lambda on: on.q.std,
+    "Gaussian.log_prob": lambda on: on.q.log_prob(LOG_W[:3].T),
+    "Gaussian.sample": lambda on: on.q.sample(KEY, (2,)),
+    "kl": lambda on: vaelib.kl(on.q, vaelib.Gaussian(X[0, :3], X[1, :3])),
+    "kl of Bernoullis": lambda on: vaelib.kl(vaelib.Bernoulli(LOGITS), vaelib.Bernoulli(LOGITS[0])),
+    "kl_to_standard_normal": lambda on: vaelib.kl_to_standard_normal(on.q),
+    "elbo": lambda on: vaelib.elbo(on.model, X, KEY),
+    "log_weights": lambda on: vaelib.log_weights(on.model, X, KEY, num_samples=2),
+    "importance_weighted_bound": lambda on: vaelib.importance_weighted_bound(on.model, X, KEY, num_samples=2),
+    "reconstruction": lambda on: vaelib.reconstruction(on.autoencoder, X, KEY),
+    "log_mean_exp": lambda on: vaelib.log_mean_exp(LOG_W),
+    "effective_sample_size": lambda on: vaelib.effective_sample_size(LOG_W),
+    "log_evidence": lambda on: vaelib.log_evidence(on.model, X, KEY, num_samples=2),
+    "exact precision": lambda on: on.exact.precision(),
+    "exact posterior": lambda on: on.exact.posterior(X),
+    "exact log_evidence": lambda on: on.exact.log_evidence(X),
+    "exact_elbo": lambda on: on.exact.exact_elbo(X, on.q),
+    "posterior_kl": lambda on: on.exact.posterior_kl(X, on.q),
+    "solve_encoder": lambda on: on.exact.solve_encoder(),
+}
+
+
+@pytest.fixture(scope="module")
+def on():
+    """Models and a posterior of sizes that no other test has."""
+    sizes = {"latent": 3, "hidden": (11,), "pixels": 13}
+    return SimpleNamespace(
+        model=VAE.create(**sizes),
+        autoencoder=vaelib.Autoencoder.create(**sizes),
+        exact=LinearGaussianVAE(LOGITS[:3].T, LOGITS[4], 0.5),
+        q=vaelib.Gaussian(LOGITS[:, :3], X[:, :3]),
+    )
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_one_program(on, name, compilations):
     compilations.clear()
-    binarize(np.full((3, 17), 0.5, "float32"), key)
+    CALLS[name](on)
     assert len(compilations) == 1
+
+
+@pytest.mark.parametrize("name", ["encode", "decode", "Gaussian.log_prob", "elbo", "log_weights", "exact log_evidence"])
+def test_a_call_inside_a_program_is_part_of_it(on, name, compilations):
+    outer = jax.jit(lambda: CALLS[name](on))  # all arguments are known while it is traced
+    compilations.clear()
+    inside = outer()
+    assert len(compilations) == 1
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4), inside, CALLS[name](on))
+
+
+def test_a_model_made_inside_a_program_is_part_of_it(compilations):
+    def mean_code(x):
+        return VAE.create(latent=3, hidden=(11,), pixels=13).encode(x).mu
+
+    outer = jax.jit(mean_code)
+    np.testing.assert_allclose(outer(X), mean_code(X), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_and_vmap_pass_through_a_call(on):
+    graphdef, weights = nnx.split(on.model)
+
+    def loss(weights, key):
+        return -vaelib.elbo(nnx.merge(graphdef, weights), X, key, num_samples=2).elbo.mean()
+
+    keys = jax.random.split(KEY, 3)
+    gradients = jax.vmap(jax.grad(loss), in_axes=(None, 0))(weights, keys)
+    alone = jax.grad(loss)(weights, keys[1])
+    assert all(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(alone))
+    same = partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4)
+    jax.tree.map(lambda leaf, whole: same(whole[1], leaf), alone, gradients)
+
+
+def test_what_a_call_changes_in_a_model_is_changed():
+    model = Noisy(latent=2, hidden=(3,), pixels=13, rngs=nnx.Rngs(0))
+    noise = one_program(lambda model, x: model.dropout(x))
+    first, second = noise(model, X), noise(model, X)
+    assert not np.array_equal(first, second)
+    assert int(model.dropout.rngs.count[...]) == 2
+
+
+def test_a_model_with_a_setting_that_can_not_be_hashed_is_called_as_it_is(on):
+    class Listed(nnx.Module):
+        def __init__(self):
+            self.settings = {1, 2}
+
+    double = one_program(lambda model, x: len(model.settings) * x)
+    np.testing.assert_array_equal(double(Listed(), X), 2 * X)
+
+
+def test_what_a_call_is_given_decides_its_program(compilations):
+    power = partial(one_program, static=("n",))(lambda x, n=2: x**n)
+    compilations.clear()
+    np.testing.assert_allclose([power(X), power(X, 2), power(X, n=2)], [X**2] * 3, rtol=1e-6)
+    assert len(compilations) == 1
+    power(X, 3)
+    assert len(compilations) == 2

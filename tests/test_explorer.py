@@ -1,6 +1,7 @@
 import base64
 import gc
 import io
+import json
 import re
 import sys
 import tracemalloc
@@ -20,7 +21,7 @@ from rounded import BFLOAT16, TF32, rounded_products
 
 import vaelib
 from vaelib.data import load_mnist
-from vaelib.distributions import Bernoulli
+from vaelib.distributions import Bernoulli, Gaussian, standard_normal
 from vaelib.explorer import draw_digit, explore, save_page, traversal
 from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.explorer.encoded_images import EncodedImages
@@ -286,6 +287,49 @@ def test_explorer_buttons(vae, digits):
     buttons["Reset"].click()
     np.testing.assert_array_equal(explorer.z, [0.0, 0.0])
     assert explorer.picture.original == b""
+
+
+class Shifted(VAE):
+    """Its prior lies far from 0, in one dimension alone."""
+
+    def prior(self):
+        return Gaussian(jnp.array([9.0, 0.0]), jnp.array([-6.0, 0.0]))
+
+
+def test_draws_come_from_the_models_own_prior(digits):
+    model = Shifted(latent=2, hidden=(32, 24), rngs=nnx.Rngs(0))
+    explorer = explore(model, *digits)
+    drawn = []
+    for _ in range(50):
+        explorer.draw()
+        drawn.append(explorer.z)
+    np.testing.assert_allclose(np.mean(drawn, axis=0), [9.0, 0.0], atol=0.6)
+    np.testing.assert_allclose(np.std(drawn, axis=0), [np.exp(-3), 1.0], rtol=0.4)
+    assert explorer.sliders[0].max > 9.0
+    assert explorer.picture.caption == "A draw from the prior, z ~ p(z)."
+    explorer.reset()
+    assert explorer.picture.caption == "z = 0."
+
+
+def test_a_page_holds_a_table_of_draws_from_the_models_own_prior(vae, digits, tmp_path):
+    own = Shifted(latent=2, hidden=(32, 24), rngs=nnx.Rngs(0))
+    found = {}
+    for name, model in {"own": own, "standard": vae}.items():
+        text = save_page(model, tmp_path / f"{name}.html", *digits).read_text(encoding="utf-8")
+        found[name] = re.search(r'"draws":(null|\[\[.*?\]\]),"prior":"(.*?)"', text).groups()
+    assert found["standard"] == ("null", "N(0, I)")
+    table, name = found["own"]
+    assert (name, np.shape(json.loads(table))) == ("p(z)", (100, 2))
+    np.testing.assert_allclose(np.mean(json.loads(table), axis=0), [9.0, 0.0], atol=0.4)
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [(lambda _: 3, "prior must return a distribution"), (lambda _: standard_normal((5,)), "prior must yield draws")],
+)
+def test_a_prior_that_can_not_be_drawn_from_is_said_in_place_of_the_picture(digits, prior, message):
+    model = type("Odd", (VAE,), {"prior": prior})(latent=2, hidden=(4,), rngs=nnx.Rngs(0))
+    assert re.search(message, explore(model, *digits).message)
 
 
 def test_explorer_never_compiles_again_and_keeps_no_more_memory(vae, compilations):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -14,6 +15,9 @@ from flax import nnx
 from own_models import Layered, Noisy
 
 from vaelib import saving
+from vaelib.evidence import log_evidence
+from vaelib.explorer import explore
+from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder
 from vaelib.saving import load_model, save_model
 from vaelib.storage import read_tensors, write_tensors
@@ -89,7 +93,7 @@ def test_the_parameters_have_readable_names(path, model):
 
 
 def test_save_model_refuses_what_it_cannot_save(path, model):
-    with pytest.raises(TypeError, match=r"model must be a VAE, an Autoencoder or another nnx\.Module, got dict"):
+    with pytest.raises(TypeError, match=r"model must be a VAE or another nnx\.Module, got dict"):
         save_model({}, path)
     with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float16', got 'int8'"):
         save_model(model, path, dtype="int8")
@@ -292,5 +296,35 @@ def test_bfloat16_weights_of_a_vae_come_back(path, model):
 
 
 def test_every_model_class_can_be_stored():
-    for name, kind in saving.MODELS.items():
-        assert kind(**SMALL, rngs=nnx.Rngs(0)).config["class"] == name
+    for name, build in saving.MODELS.items():
+        sizes = {"latent": 2, "pixels": 6} if name == "LinearGaussianVAE" else SMALL
+        assert build(**sizes).config["class"] == name
+
+
+@pytest.mark.parametrize("dtype", [None, "float16"])
+def test_the_exact_model_comes_back_and_goes_on(path, dtype):
+    model = LinearGaussianVAE(IMAGES[:2].T, IMAGES[2], 0.3)
+    model.solve_encoder()
+    save_model(model, path, dtype=dtype)
+    loaded = load_model(path)
+    assert type(loaded) is LinearGaussianVAE
+    assert loaded.config == model.config
+    close = partial(np.testing.assert_allclose, rtol=0 if dtype is None else 2**-10)
+    jax.tree.map(close, nnx.state(loaded), nnx.state(model))
+    x = 2 * IMAGES
+    np.testing.assert_allclose(loaded.log_evidence(x), model.log_evidence(x), rtol=1e-6 if dtype is None else 0.01)
+    estimate = log_evidence(loaded, x, jax.random.key(0), num_samples=4000)
+    np.testing.assert_allclose(estimate, loaded.log_evidence(x), atol=0.1)
+    assert explore(loaded).message == ""
+
+
+def test_the_exact_model_fills_one_of_its_sizes_alone_and_refuses_others(path):
+    model = LinearGaussianVAE(IMAGES[:2].T, IMAGES[2], 0.3)
+    save_model(model, path)
+    loaded = load_model(path, LinearGaussianVAE.create(latent=2, pixels=6))
+    np.testing.assert_array_equal(loaded.W[...], model.W[...])
+    with pytest.raises(ValueError, match="holds a LinearGaussianVAE with latent = 2, got one with 3"):
+        load_model(path, LinearGaussianVAE.create(latent=3, pixels=6))
+    rewrite(path, config=lambda config: config | {"sigma": 1.0})
+    with pytest.raises(ValueError, match="missing: none; superfluous: sigma"):
+        load_model(path)

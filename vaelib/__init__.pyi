@@ -8,6 +8,7 @@ from . import models as models
 from . import objectives as objectives
 from . import parallel as parallel
 from . import recipes as recipes
+from . import results as results
 from . import studies as studies
 from . import training as training
 from . import widgets as widgets

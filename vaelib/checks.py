@@ -61,19 +61,17 @@ def last_axis(x, size: int, name: str, meaning: str):
     return x
 
 
-def broadcast(x, parameter, name: str, parameter_name: str):
-    """Both float arrays at their common shape, the last axis the same in both.
-
-    It is explicit, so that implicit rank promotion can stay forbidden.
-    """
+def fits(x, parameter, name: str, parameter_name: str):
+    """Float arrays that broadcast, the last axis the same in both."""
     last_axis(floating(x, name), parameter.shape[-1], name, f"dimension of {parameter_name}")
     try:
-        return jnp.broadcast_arrays(x, parameter)
+        np.broadcast_shapes(x.shape, parameter.shape)
     except ValueError as error:
         raise ValueError(
             f"{name} and {parameter_name} must have shapes that fit, got {x.shape} and {parameter.shape}; give them "
             "the same batch axes, or 1 where one is repeated, with samples leading"
         ) from error
+    return x
 
 
 def batch_of(x, size: int, name: str, meaning: str):

@@ -1,15 +1,24 @@
-"""Less waiting for the compiler: programs compiled sooner, and kept on disk for the next process."""
+"""Less waiting for the compiler: fewer programs, compiled sooner, and kept on disk for the next process.
 
+`one_program` is where the formulas meet the compiler: it stands above a function that is called from outside.
+"""
+
+import inspect
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, lru_cache, partial, wraps
 from os import PathLike
 from pathlib import Path
+from typing import Any, TypeVar
 
 import jax
 import platformdirs
+from flax import nnx
 
-PROGRAMS = 32  # compiled functions that are kept; the one not used for longest goes first
+PROGRAMS = 32  # compiled trainings and sweeps over a data set that are kept; the one not used for longest goes first
+CALLS = 256  # the same for the smaller programs of single calls
+Function = TypeVar("Function", bound=Callable)
 
 
 def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None:
@@ -49,10 +58,79 @@ def jit_sooner(function: Callable, **options) -> Callable:
 
     @wraps(function)
     def call(*args):
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(args))
-        return function(*args) if traced else jitted()(*args)
+        if _is_traced(args):
+            return function(*args)
+        try:
+            return jitted()(*args)
+        except ValueError as error:
+            if "compiler_options" not in str(error):
+                raise
+            return function(*args)  # a program is being traced around it, and such options are for the outermost one
 
     return call
+
+
+def one_program(function: Function, *, static: tuple[str, ...] = ()) -> Function:
+    """The function, called from outside as one compiled program, and not as one for each operation and shape.
+
+    Its arguments are arrays, trees of them, numbers, `flax.nnx` modules, whose variables it may change, and those named
+    in `static`, on which its shapes depend. Where something is traced already, it is the function itself, as part of
+    the program around it. So it is where no program can be made of these arguments, so that the function refuses them
+    as they came. It sees shapes and dtypes, and no values: those are for its caller to check.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def call(*args, **kwargs):
+        with suppress(TypeError, ValueError):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            fixed = {name: bound.arguments.pop(name) for name in static}
+            modules = {name: value for name, value in bound.arguments.items() if isinstance(value, nnx.Module)}
+            arrays = {name: value for name, value in bound.arguments.items() if name not in modules}
+            states = {}
+            for name, module in modules.items():
+                fixed[name], states[name] = nnx.split(module)
+            if not _is_traced((states, arrays)):
+                result, changed = _program_of(function, tuple(fixed.items()))(states, arrays)
+                for name in filter(changed.get, modules):
+                    nnx.update(modules[name], _with_leaves(states[name], changed[name]))
+                return result
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]  # of the same signature
+
+
+@lru_cache(CALLS)
+def _program_of(function: Callable, fixed: tuple[tuple[str, Any], ...]) -> Callable:
+    """A program that returns the function's result, and by module and path the leaves that it has changed."""
+
+    def run(states, arrays):
+        given, before = dict(fixed), {name: _by_path(state) for name, state in states.items()}
+        modules = {name: nnx.merge(given.pop(name), state) for name, state in states.items()}
+        result = function(**given, **modules, **arrays)
+        after = {name: _by_path(nnx.state(module)) for name, module in modules.items()}
+        return result, {name: _changed(before[name], after[name]) for name in modules}
+
+    run.__name__ = run.__qualname__ = function.__name__
+    return jit_sooner(run)
+
+
+def _is_traced(tree) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def _by_path(state) -> dict[str, jax.Array]:
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
+
+
+def _changed(before: dict, after: dict) -> dict[str, jax.Array]:
+    """The leaves that were there before, and are others after."""
+    return {path: after[path] for path, leaf in before.items() if path in after and after[path] is not leaf}
+
+
+def _with_leaves(state, leaves: dict[str, jax.Array]):
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: leaves.get(jax.tree_util.keystr(path), leaf), state)
 
 
 @lru_cache(PROGRAMS)

@@ -12,7 +12,6 @@ import io
 import os
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -22,6 +21,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 from PIL import Image
 
 from vaelib import checks
+from vaelib.compilation import one_program
 
 SPLITS = ("train", "test")
 SOURCES = ("bundled", "tfds")
@@ -86,7 +86,7 @@ def binarize(images: Float[Array | np.ndarray, "*batch pixel"], key: PRNGKeyArra
     return _bernoulli(checks.key(key), checks.unit_interval(checks.floating(images, "images"), "images"))
 
 
-@partial(jax.jit, inline=True)
+@one_program
 def _bernoulli(key, images):
     return jax.random.bernoulli(key, images).astype(jnp.float32)
 
@@ -109,12 +109,15 @@ def salt_and_pepper(rate: float | int) -> Callable[[Array, PRNGKeyArray], Array]
     rate = checks.number(rate, "rate", low=0.0, high=1.0)
 
     def corrupt(images: Float[Array | np.ndarray, "*batch pixel"], key: PRNGKeyArray) -> Float[Array, "*batch pixel"]:
-        images = jnp.asarray(checks.unit_interval(checks.floating(images, "images"), "images"))
-        # One uniform number decides both whether a pixel is hit and what it becomes.
-        u = jax.random.uniform(checks.key(key), images.shape)
-        return jnp.where(u < rate / 2, 0.0, jnp.where(u < rate, 1.0, images)).astype(images.dtype)
+        return _peppered(checks.unit_interval(checks.floating(images, "images"), "images"), checks.key(key), rate)
 
     return corrupt
+
+
+@one_program
+def _peppered(images, key, rate):
+    u = jax.random.uniform(key, images.shape)  # one number decides whether a pixel is hit, and what it becomes
+    return jnp.where(u < rate / 2, 0.0, jnp.where(u < rate, 1.0, images)).astype(images.dtype)
 
 
 def _read_bundled(split: str, limit: int | None) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, " n"]]:

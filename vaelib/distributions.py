@@ -8,6 +8,7 @@ The formulas are the lesson of the series, so these few are our own; the tests h
 """
 
 from dataclasses import dataclass, fields
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
 from vaelib.checks import AnyArray
+from vaelib.compilation import one_program
 
 LOG_2PI = 1.8378770664093453
 
@@ -72,6 +74,7 @@ class Bernoulli(Parametric):
     logits: Float[AnyArray, "*batch event"]
 
     @property
+    @one_program
     def mean(self) -> Float[Array, "*batch event"]:
         """The probability that a pixel is white, sigmoid(logits)."""
         self.check()
@@ -80,20 +83,25 @@ class Bernoulli(Parametric):
     def log_prob(self, x: Float[AnyArray, "*any event"]) -> Float[Array, "*broadcast"]:
         """Minus the binary cross-entropy, summed over the last axis, in nats.
 
-        With a = logits it is Σ x a - log(1 + exp a), computed as x a - max(a, 0) - log1p(exp(-|a|)): the exponential
-        never overflows, and the gradient is x - sigmoid(a) at any a. Raises ValueError for x outside [0, 1].
+        With a = logits it is Σ x a - log(1 + exp a), computed as -y |a| - log1p(exp(-|a|)), where y is the share of x
+        that a speaks against, 1 - x for a > 0 and x for a < 0: nothing overflows or cancels, infinite logits give 0 or
+        -∞, and the gradient is x - sigmoid(a) at any a. Raises ValueError for x outside [0, 1].
         """
         self.check()
-        x, logits = checks.broadcast(x, self.logits, "x", "logits")
-        checks.unit_interval(x, "x")
-        # min(a, -a) is -|a| with derivative 0 at a = 0; JAX gives |a| the derivative 1 there.
-        softplus = jnp.maximum(logits, 0.0) + jnp.log1p(jnp.exp(jnp.minimum(logits, -logits)))
-        return jnp.sum(x * logits - softplus, axis=-1)
+        checks.unit_interval(checks.fits(x, self.logits, "x", "logits"), "x")
+        return self._log_prob(x)
 
+    @one_program
+    def _log_prob(self, x):
+        x, a = jnp.broadcast_arrays(x, self.logits)
+        size, against = jnp.where(a > 0, a, -a), jnp.where(a > 0, 1 - x, x)
+        penalty = against * jnp.where((against == 0) & jnp.isinf(a), 0.0, size)  # 0 · ∞ is 0 here
+        return -jnp.sum(penalty + jnp.log1p(jnp.exp(-size)), axis=-1)
+
+    @partial(one_program, static=("sample_shape",))
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
         """Draw 0/1 pixels as floats, shape (*sample_shape, *batch, event)."""
         checks.key(key)
-        self.check()
         p = jnp.broadcast_to(self.mean, (*sample_shape, *self.logits.shape))
         return jax.random.bernoulli(key, p).astype(self.logits.dtype)
 
@@ -134,6 +142,7 @@ class ContinuousBernoulli(Parametric):
     logits: Float[AnyArray, "*batch event"]
 
     @property
+    @one_program
     def mean(self) -> Float[Array, "*batch event"]:
         """E[x] = 1 / (1 - exp(-a)) - 1 / a, which is not λ: 1/2 + (coth(a/2) - 2/a) / 2."""
         self.check()
@@ -146,10 +155,14 @@ class ContinuousBernoulli(Parametric):
         log|a|. Raises ValueError for x outside [0, 1].
         """
         self.check()
-        x, logits = checks.broadcast(x, self.logits, "x", "logits")
-        checks.unit_interval(x, "x")
-        return jnp.sum(_log_density(x, logits), axis=-1)
+        checks.unit_interval(checks.fits(x, self.logits, "x", "logits"), "x")
+        return self._log_prob(x)
 
+    @one_program
+    def _log_prob(self, x):
+        return jnp.sum(_log_density(*jnp.broadcast_arrays(x, self.logits)), axis=-1)
+
+    @partial(one_program, static=("sample_shape",))
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
         """Draw grey pixels by inverting the distribution function, shape (*sample_shape, *batch, event).
 
@@ -180,18 +193,22 @@ class Gaussian(Parametric):
         return self.mu
 
     @property
+    @one_program
     def std(self) -> Float[Array, "*batch event"]:
         """The standard deviation, sigma = exp(log_var / 2)."""
         self.check()
         return jnp.exp(0.5 * self.log_var)
 
+    @one_program
     def log_prob(self, x: Float[AnyArray, "*any event"]) -> Float[Array, "*broadcast"]:
         """The log-density -½ Σ (x - mu)² / sigma² + log sigma² + log 2π, summed over the last axis, in nats."""
         self.check()
-        x, mu = checks.broadcast(x, self.mu, "x", "mu")
-        log_var = jnp.broadcast_to(self.log_var, mu.shape)
-        return -0.5 * jnp.sum(jnp.square(x - mu) * jnp.exp(-log_var) + log_var + LOG_2PI, axis=-1)
+        checks.fits(x, self.mu, "x", "mu")
+        x, mu, log_var = jnp.broadcast_arrays(x, self.mu, self.log_var)
+        standardised = (x - mu) * jnp.exp(-0.5 * log_var)  # 1 / sigma² would overflow from log_var = -88 on
+        return -0.5 * jnp.sum(jnp.square(standardised) + log_var + LOG_2PI, axis=-1)
 
+    @partial(one_program, static=("sample_shape",))
     def sample(self, key: PRNGKeyArray, sample_shape: tuple[int, ...] = ()) -> Float[Array, "*sample_batch event"]:
         """Draw mu + sigma · eps with eps ~ N(0, I), so gradients reach mu and log_var (AEVB, section 2.4).
 
@@ -204,6 +221,7 @@ class Gaussian(Parametric):
         return jnp.broadcast_to(self.mu, shape) + jnp.broadcast_to(self.std, shape) * eps
 
 
+@partial(one_program, static=("shape",))
 def standard_normal(shape: tuple[int, ...]) -> Gaussian:
     """The prior p(z) = N(0, I) at the given shape (*batch, latent)."""
     return Gaussian(mu=jnp.zeros(shape), log_var=jnp.zeros(shape))

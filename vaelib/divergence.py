@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
 from vaelib.checks import AnyArray
+from vaelib.compilation import one_program
 from vaelib.distributions import Bernoulli, Gaussian
 from vaelib.protocols import Distribution, check_reparameterised, checked_log_prob
 
@@ -69,6 +70,7 @@ def kl_given_draws(
     return _over_draws(q, p, z) if formula is None else formula(q, p)
 
 
+@one_program
 def kl_to_standard_normal(q: Gaussian) -> Float[Array, "*batch"]:
     """KL(q ‖ N(0, I)) = ½ Σ_j mu_j² + sigma_j² - log sigma_j² - 1, in nats, summed over the last axis.
 
@@ -85,21 +87,24 @@ def kl_to_standard_normal(q: Gaussian) -> Float[Array, "*batch"]:
 
 
 @register_kl(Gaussian, Gaussian)
+@one_program
 def _of_gaussians(q: Gaussian, p: Gaussian) -> Float[Array, "*batch"]:
     """The KL is the same in any units of z: in those of p, (z - mu_p) / sigma_p, p is the standard normal."""
     q.check()
     p.check()
-    q_mu, p_mu = checks.broadcast(q.mu, p.mu, "q.mu", "p.mu")
-    q_log_var, p_log_var = jnp.broadcast_arrays(q.log_var, p.log_var)
+    checks.fits(q.mu, p.mu, "q.mu", "p.mu")
+    q_mu, q_log_var, p_mu, p_log_var = jnp.broadcast_arrays(q.mu, q.log_var, p.mu, p.log_var)
     return kl_to_standard_normal(Gaussian((q_mu - p_mu) * jnp.exp(-0.5 * p_log_var), q_log_var - p_log_var))
 
 
 @register_kl(Bernoulli, Bernoulli)
+@one_program
 def _of_bernoullis(q: Bernoulli, p: Bernoulli) -> Float[Array, "*batch"]:
     """Σ q log(q/p) + (1 - q) log((1 - q)/(1 - p)), with log(1 - sigmoid(a)) = log sigmoid(-a)."""
     q.check()
     p.check()
-    a, b = checks.broadcast(q.logits, p.logits, "q.logits", "p.logits")
+    checks.fits(q.logits, p.logits, "q.logits", "p.logits")
+    a, b = jnp.broadcast_arrays(q.logits, p.logits)
     white = jax.nn.sigmoid(a) * (jax.nn.log_sigmoid(a) - jax.nn.log_sigmoid(b))
     black = jax.nn.sigmoid(-a) * (jax.nn.log_sigmoid(-a) - jax.nn.log_sigmoid(-b))
     return jnp.sum(white + black, axis=-1)

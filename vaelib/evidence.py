@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from vaelib import checks
 from vaelib.blocks import over_images
 from vaelib.checks import AnyArray
+from vaelib.compilation import one_program
 from vaelib.objectives import check_log_weights, log_weights
 from vaelib.protocols import LatentVariableModel, check_model
 
@@ -62,6 +63,7 @@ def prior_log_evidence(
     return _streamed(model, x, key, num_samples, "prior")
 
 
+@one_program
 def effective_sample_size(log_w: Float[AnyArray, "sample *batch"]) -> Float[Array, "*batch"]:
     """(Σ w)² / Σ w², the number of equally weighted draws worth as much: from 1 (one carries all) to the number drawn.
 

@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float
 from vaelib import checks
 from vaelib.blocks import over_images
 from vaelib.checks import AnyArray
+from vaelib.compilation import one_program
 from vaelib.protocols import check_model
 
 BLOCK = 1000  # images encoded at once
@@ -27,13 +28,23 @@ def latent_activity(model, images: Float[AnyArray, "image pixel"]) -> Float[Arra
     z = codes(model, images)
     if len(z) < 2:
         raise ValueError(f"images must be at least 2, for a variance over them, got {len(z)}")
-    return jnp.var(z, axis=0)
+    return _variance(z)
 
 
 def active_units(model, images: Float[AnyArray, "image pixel"], *, threshold: float = 0.01) -> Bool[Array, " latent"]:
     """Which dimensions have an activity above the threshold, 0.01 as in Burda et al. (2016); shape (latent,)."""
     checks.number(threshold, "threshold", low=0.0)
-    return latent_activity(model, images) > threshold
+    return _is_above(latent_activity(model, images), threshold)
+
+
+@one_program
+def _variance(z) -> Float[Array, " latent"]:
+    return jnp.var(z, axis=0)
+
+
+@one_program
+def _is_above(activity, threshold) -> Bool[Array, " latent"]:
+    return activity > threshold
 
 
 def _code(model, images, _) -> Float[Array, "image latent"]:

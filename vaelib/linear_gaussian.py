@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from vaelib import checks
 from vaelib.checks import AnyArray
+from vaelib.compilation import one_program
 from vaelib.distributions import LOG_2PI, Gaussian, standard_normal
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.objectives import Terms
@@ -55,7 +56,8 @@ class LinearGaussianVAE(nnx.Module):
     def create(cls, *, seed: int = 0, latent: int, pixels: int, sigma: float | int = 1.0):
         """A model with W drawn from N(0, 1) and b = 0."""
         shape = (checks.positive_int(pixels, "pixels"), checks.positive_int(latent, "latent"))
-        return cls(jax.random.normal(jax.random.key(seed), shape), jnp.zeros(pixels), sigma)
+        W = jax.random.normal(jax.random.key(seed), shape)
+        return cls(W, np.zeros(pixels, W.dtype), sigma)
 
     @classmethod
     def maximum_likelihood(cls, x: Float[AnyArray, "batch pixel"], latent: int):
@@ -87,11 +89,13 @@ class LinearGaussianVAE(nnx.Module):
         """The arguments that rebuild a model of these sizes, ready for JSON."""
         return {"class": type(self).__name__, "latent": self.latent, "pixels": self.pixels}
 
+    @one_program
     def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Gaussian:
         """q(z|x), shape (*batch, latent)."""
         mu = _dot(self._centred(x), self.A[...].T)
         return Gaussian(mu=mu, log_var=jnp.broadcast_to(self.log_var[...], mu.shape))
 
+    @one_program
     def decode(self, z: Float[AnyArray, "*batch latent"]) -> Gaussian:
         """p(x|z) = N(W z + b, sigma² I), shape (*batch, pixel)."""
         product = _dot(checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension"), self.W[...].T)
@@ -106,12 +110,14 @@ class LinearGaussianVAE(nnx.Module):
         """Real vectors (batch, pixel) of any range; anything else is refused."""
         return checks.batch_of(x, self.pixels, "x", "pixel")
 
+    @one_program
     def precision(self) -> Float[Array, "latent latent"]:
         """M = I + Wᵀ W / sigma², the inverse covariance of the posterior, the same for every x."""
         return jnp.eye(self.latent, dtype=self.W[...].dtype) + _dot(self.W[...].T, self.W[...]) * jnp.exp(
             -self.log_sigma2[...]
         )
 
+    @one_program
     def posterior(self, x: Float[AnyArray, "*batch pixel"]):
         """The exact p(z|x) = N(M⁻¹ Wᵀ (x - b) / sigma², M⁻¹).
 
@@ -122,6 +128,7 @@ class LinearGaussianVAE(nnx.Module):
         gain = _dot(covariance, self.W[...].T) * jnp.exp(-self.log_sigma2[...])
         return _dot(self._centred(x), gain.T), covariance
 
+    @one_program
     def log_evidence(self, x: Float[AnyArray, "*batch pixel"]) -> Float[Array, "*batch"]:
         """The exact log p(x) = log N(x; b, W Wᵀ + sigma² I), in nats.
 
@@ -134,6 +141,7 @@ class LinearGaussianVAE(nnx.Module):
         log_det = jnp.linalg.slogdet(self.precision())[1] + self.pixels * self.log_sigma2[...]
         return -0.5 * (quadratic + log_det + self.pixels * LOG_2PI)
 
+    @one_program
     def exact_elbo(self, x: Float[AnyArray, "*batch pixel"], q: Gaussian) -> Terms:
         """The ELBO of any diagonal Gaussian q with its expectation in closed form, Terms of shape (*batch,), in nats.
 
@@ -147,6 +155,7 @@ class LinearGaussianVAE(nnx.Module):
         kl = kl_to_standard_normal(q)
         return Terms(recon=recon, kl=kl, elbo=recon - kl)
 
+    @one_program
     def posterior_kl(self, x: Float[AnyArray, "*batch pixel"], q: Gaussian) -> Float[Array, "*batch"]:
         """The exact gap KL(q ‖ p(z|x)) = ½ (tr M Σ_q + (mu - m)ᵀ M (mu - m) - latent - log|M| - log|Σ_q|), in nats."""
         m, _ = self.posterior(x)
@@ -157,6 +166,7 @@ class LinearGaussianVAE(nnx.Module):
         log_det_q = jnp.sum(q.log_var, axis=-1)
         return 0.5 * (trace + distance - self.latent - jnp.linalg.slogdet(M)[1] - log_det_q)
 
+    @one_program
     def solve_encoder(self) -> None:
         """Set the encoder to the diagonal Gaussian nearest to the posterior: its mean, and variances 1 / diag M.
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from vaelib import checks
 from vaelib.checks import AnyArray
-from vaelib.compilation import jit_sooner
+from vaelib.compilation import jit_sooner, one_program
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, standard_normal
 from vaelib.protocols import Distribution
 
@@ -216,6 +216,7 @@ class ImageModel(nnx.Module):
         """Add what `encode` needs; each class has its own."""
         raise NotImplementedError(f"{type(self).__name__} has no encoder; build a VAE or an Autoencoder")
 
+    @one_program
     def decode(self, z: Float[AnyArray, "*batch latent"]) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z) for codes z of shape (*batch, latent)."""
         return self.decoder(z)
@@ -244,6 +245,7 @@ class VAE(ImageModel):
     def _build_encoder(self, sizes: dict[str, Any], rngs: nnx.Rngs) -> None:
         self.encoder = Encoder(**sizes, rngs=rngs)
 
+    @one_program
     def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Gaussian:
         """q(z|x) for images x of shape (*batch, pixel)."""
         return self.encoder(x)
@@ -256,6 +258,7 @@ class Autoencoder(ImageModel):
         self.trunk = MLP(sizes["pixels"], sizes["hidden"], sizes["activation"], rngs=rngs)
         self.code = nnx.Linear(sizes["hidden"][-1], sizes["latent"], rngs=rngs)
 
+    @one_program
     def encode(self, x: Float[AnyArray, "*batch pixel"]) -> Float[Array, "*batch latent"]:
         """The code z of each image, shape (*batch, latent)."""
         return self.code(self.trunk(checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")))

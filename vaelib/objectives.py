@@ -5,6 +5,7 @@ minimises minus their mean over the batch; nothing here averages over images.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from vaelib import checks
 from vaelib.checks import AnyArray
+from vaelib.compilation import one_program
 from vaelib.divergence import kl_given_draws
 from vaelib.protocols import (
     Distribution,
@@ -76,7 +78,12 @@ def elbo(
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
     _check_beta(beta)
-    q = _posterior(model, _encoder_input(model, x, inputs))
+    return _elbo(model, x, key, num_samples, beta, _encoder_input(model, x, inputs))
+
+
+@partial(one_program, static=("num_samples",))
+def _elbo(model, x, key, num_samples: int, beta, inputs) -> Terms:
+    q = _posterior(model, inputs)
     z = _draw(q, key, (num_samples,), x, model)
     recon = jnp.mean(_log_likelihood(model, x, z), axis=0)
     kl = kl_given_draws(q, prior_of(model), z)
@@ -98,6 +105,11 @@ def log_weights(
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
     checks.one_of(proposal, ("posterior", "prior"), "proposal")
+    return _log_weights_from(model, x, key, num_samples, proposal)
+
+
+@partial(one_program, static=("num_samples", "proposal"))
+def _log_weights_from(model, x, key, num_samples: int, proposal: str) -> Float[Array, "sample batch"]:
     if proposal == "prior":
         z = _draw(prior_of(model), key, (num_samples, len(x)), x, model)
         return _log_likelihood(model, x, z)
@@ -125,14 +137,20 @@ def importance_weighted_bound(
     """
     x, key, num_samples = _checked(model, x, key, num_samples)
     if gradient_samples is not None:
-        shape = (checks.positive_int(gradient_samples, "gradient_samples"), len(x))
+        gradient_samples = checks.positive_int(gradient_samples, "gradient_samples")
+    return _importance_weighted_bound(model, x, key, num_samples, gradient_samples)
+
+
+@partial(one_program, static=("num_samples", "gradient_samples"))
+def _importance_weighted_bound(model, x, key, num_samples: int, gradient_samples: int | None) -> Terms:
+    if gradient_samples is not None:
         key, choice_key = jax.random.split(key)
     q = _posterior(model, x)
     z = _draw(q, key, (num_samples,), x, model)
     log_px_given_z, log_w = _log_weights(model, q, x, z)
     bound = log_mean_exp(log_w)
     if gradient_samples is not None:
-        chosen = jax.random.categorical(choice_key, log_w, axis=0, shape=shape)
+        chosen = jax.random.categorical(choice_key, log_w, axis=0, shape=(gradient_samples, len(x)))
         chosen_z = jnp.take_along_axis(z, chosen[..., None], axis=0)
         surrogate = jnp.mean(_log_weights(model, q, x, chosen_z)[1], axis=0)
         bound = jax.lax.stop_gradient(bound) + (surrogate - jax.lax.stop_gradient(surrogate))
@@ -147,7 +165,12 @@ def reconstruction(
     `key` is taken so that all objectives have one signature: nothing here is random.
     """
     x, _, _ = _checked(model, x, key, 1)
-    z = model.encode(_encoder_input(model, x, inputs))
+    return _reconstruction(model, x, _encoder_input(model, x, inputs))
+
+
+@one_program
+def _reconstruction(model, x, inputs) -> Terms:
+    z = model.encode(inputs)
     if isinstance(z, Distribution):
         raise TypeError(
             f"model must encode to one code an image, got {type(model).__name__}, whose encode returns q(z|x); use elbo"
@@ -156,6 +179,7 @@ def reconstruction(
     return Terms(recon=recon, kl=jnp.zeros_like(recon), elbo=recon)
 
 
+@one_program
 def log_mean_exp(log_w: Float[AnyArray, "sample *batch"]) -> Float[Array, "*batch"]:
     """Return log (1/k) Σ_i exp(log w_i) over the leading axis, without overflow."""
     check_log_weights(log_w)

@@ -1,6 +1,7 @@
 """The weights that ship with vaelib."""
 
 from importlib.resources import as_file, files
+from typing import cast
 
 from vaelib import checks
 from vaelib.models import VAE, Autoencoder
@@ -40,4 +41,4 @@ def load_pretrained(name: str) -> VAE | Autoencoder:
     """
     checks.one_of(name, NAMES, "name")
     with as_file(WEIGHTS / f"{name}.safetensors") as path:
-        return load_model(path)
+        return cast(VAE | Autoencoder, load_model(path))

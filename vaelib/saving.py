@@ -7,6 +7,7 @@ name such as "decoder.output.kernel". The record names the model's class and hol
 """
 
 import os
+from collections.abc import Callable
 from typing import TypeVar, overload
 
 import jax
@@ -17,10 +18,18 @@ from jaxtyping import Array
 
 from vaelib import checks
 from vaelib.descriptions import leaf_name, variables_of
+from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder, ImageModel
 from vaelib.storage import read_tensors, write_tensors
 
-MODELS: dict[str, type[VAE] | type[Autoencoder]] = {"VAE": VAE, "Autoencoder": Autoencoder}
+Shipped = VAE | Autoencoder | LinearGaussianVAE
+# A model of the sizes that its configuration says, whatever its weights.
+MODELS: dict[str, Callable[..., Shipped]] = {
+    "VAE": lambda **config: VAE(**config, rngs=nnx.Rngs(0)),
+    "Autoencoder": lambda **config: Autoencoder(**config, rngs=nnx.Rngs(0)),
+    "LinearGaussianVAE": LinearGaussianVAE.create,
+}
+CONFIGURED = ImageModel, LinearGaussianVAE
 FORMAT, VERSION = "vaelib model", 2
 PRECISIONS = ("float32", "float16")
 Model = TypeVar("Model", bound=nnx.Module)
@@ -32,8 +41,8 @@ def save_model(
     """Save every variable that a model holds, to the bit, for `load_model`.
 
     Args:
-        model: a `VAE`, an `Autoencoder`, or any other `nnx.Module`, whose class `load_model` can not rebuild: it fills
-            an instance that you build.
+        model: a `VAE`, an `Autoencoder`, a `LinearGaussianVAE`, or any other `nnx.Module`, whose class `load_model` can
+            not rebuild: it fills an instance that you build.
         path: the file, by custom *.safetensors.
         overwrite: replace an existing file.
         dtype: "float16" for a file of half the size, each weight rounded to 11 significant bits, or "float32".
@@ -48,7 +57,7 @@ def save_model(
         (16,)
     """
     if not isinstance(model, nnx.Module):
-        raise TypeError(f"model must be a VAE, an Autoencoder or another nnx.Module, got {type(model).__name__}")
+        raise TypeError(f"model must be a VAE or another nnx.Module, got {type(model).__name__}")
     tensors: dict[str, Array | np.ndarray] = dict(variables_of(model))
     parameters, dtypes = variables_of(model, nnx.Param), {}
     if dtype is not None:
@@ -60,13 +69,13 @@ def save_model(
     remedy = "save as float32" if dtype == "float16" else "train again with a smaller learning rate"
     for name, tensor in tensors.items():
         _check_finite(tensor, f"{name} as {tensor.dtype}", remedy)
-    config = model.config if isinstance(model, ImageModel) else None
+    config = model.config if isinstance(model, CONFIGURED) else None
     record = {"format": FORMAT, "version": VERSION, "class": type(model).__name__, "config": config, "dtypes": dtypes}
     write_tensors(path, tensors, record, overwrite=overwrite)
 
 
 @overload
-def load_model(path: str | os.PathLike, model: None = None) -> VAE | Autoencoder: ...
+def load_model(path: str | os.PathLike, model: None = None) -> Shipped: ...
 
 
 @overload
@@ -78,8 +87,9 @@ def load_model(path, model=None):
 
     Args:
         path: the file.
-        model: an instance to fill and return, of the class that was saved and built with the same arguments. A `VAE` or
-            an `Autoencoder` is built from the file where none is given; a class of your own needs one:
+        model: an instance to fill and return, of the class that was saved and built with the same arguments. A `VAE`,
+            an `Autoencoder` or a `LinearGaussianVAE` is built from the file where none is given; a class of your own
+            needs one:
             `load_model("mine.safetensors", Mine(width=3, rngs=nnx.Rngs(0)))`.
 
     Raises:
@@ -125,7 +135,7 @@ def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:
     return tensors, {"class": config.get("class"), "config": config, "dtypes": dtypes}
 
 
-def _abstract_model(record: dict, where: str) -> VAE | Autoencoder:
+def _abstract_model(record: dict, where: str) -> Shipped:
     """The model of a configuration with shapes in place of variables, so that a wrong one costs no memory."""
     name, config = record.get("class"), record.get("config")
     if name not in list(MODELS):
@@ -137,7 +147,7 @@ def _abstract_model(record: dict, where: str) -> VAE | Autoencoder:
         raise ValueError(f"{where} must hold the configuration of a {name}, got {config!r}")
     arguments = {argument: value for argument, value in config.items() if argument != "class"}
     try:
-        model = nnx.eval_shape(lambda: MODELS[name](**arguments, rngs=nnx.Rngs(0)))
+        model = nnx.eval_shape(lambda: MODELS[name](**arguments))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} holds a configuration that {name} refuses: {error}") from error
     known = model.config.keys() - {"image_shape"} | {"pixels" if "pixels" in config else "image_shape"}
@@ -153,7 +163,7 @@ def _check_same(model: nnx.Module, record: dict, where: str) -> None:
     name, saved = type(model).__name__, record.get("config")
     if name != record.get("class"):
         raise ValueError(f"{where} holds a model of the class {record.get('class')!r}, got one of {name!r} to fill")
-    if not (isinstance(model, ImageModel) and isinstance(saved, dict)):
+    if not (isinstance(model, CONFIGURED) and isinstance(saved, dict)):
         return
     for argument, value in model.config.items():
         # sigma is a variable, and filled as the others are.

@@ -14,6 +14,7 @@ const PAGE = {
   header: { sizes: [2, 1], activation: "relu", output: "sigmoid", half: true },
   weights: packed(0x00, 0x00, 0x00, 0x3c, 0x40, 0x00),
   ...{ plane: {}, names: ["z₁", "z₂"], order: [1, 0], reach: [3, 3], codes: [], titles: [], digits: packed() },
+  ...{ draws: null, prior: "N(0, I)", origin: "z = 0, the mean of the prior." },
 };
 
 async function opened(changes = {}) {
@@ -79,6 +80,24 @@ test("without images the page has nothing to encode, and all else works", async 
   frames.shift()(300);
   await settled();
   assert.ok(canvas.z[0] !== 0 && canvas.z[1] !== 0);
+});
+
+test("a prior of the model's own is drawn from by its table", async () => {
+  const table = { draws: [[5, -6], [7, -8]], prior: "p(z)", origin: "z = 0." };
+  const { button, named, canvas, frames } = await opened(table);
+  const caption = named("p").find((element) => element.attributes.class === "caption");
+  const met = new Set();
+  for (let click = 0; click < 32; click++) {
+    button("Draw from the prior").fire("click");
+    frames.shift()(0);
+    frames.shift()(300);
+    await settled();
+    met.add(String(Array.from(canvas.z)));
+    assert.equal(caption.textContent, "A draw from the prior, z ~ p(z).");
+  }
+  assert.deepEqual([...met].sort(), ["5,-6", "7,-8"]);
+  button("Reset").fire("click");
+  assert.equal(caption.textContent, "z = 0.");
 });
 
 test("a real image is shown beside its reconstruction, and the caption names it", async () => {

@@ -11,6 +11,8 @@ from flax import nnx
 from jaxtyping import Float
 
 from vaelib import checks
+from vaelib.distributions import Gaussian
+from vaelib.protocols import prior_of
 
 
 class CompiledModel:
@@ -67,6 +69,20 @@ class CompiledModel:
         if mu.shape != (len(x), self.latent):
             raise ValueError(f"the encoder must yield shape {(len(x), self.latent)}, got {mu.shape}")
         return checks.finite(mu, "the mean of q(z|x)"), checks.finite(std, "the spread of q(z|x)")
+
+    def draws(self, count: int) -> Float[np.ndarray, "{count} {self.latent}"] | None:
+        """Codes from the model's own prior; None where that is N(0, I), which needs no model to draw from.
+
+        Raises:
+            TypeError, ValueError: where `prior()` returns no distribution, or one of other codes.
+        """
+        prior = prior_of(self.module)
+        if type(prior) is Gaussian and prior.mu.shape == (self.latent,) and not np.any([prior.mu, prior.log_var]):
+            return None
+        z = np.asarray(prior.sample(jax.random.key(0), (count,)), np.float32)
+        if z.shape != (count, self.latent):
+            raise ValueError(f"the prior must yield draws of shape {(count, self.latent)}, got {z.shape}")
+        return checks.finite(z, "a draw from the prior")
 
 
 def finite_vector(values, size: int, name: str) -> Float[np.ndarray, " size"]:

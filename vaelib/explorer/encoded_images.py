@@ -8,13 +8,17 @@ from vaelib.data import load_mnist
 from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.figures import CLASS_COLORS
 
+DRAWS = 500  # codes from a prior of the model's own, of which "Draw from the prior" shows one
 MOST = 2000  # codes on the plane and images to encode; more are only slower to send
 DIGITS = (28, 28, 1)  # the shape of the bundled images
 REACH = 3.0  # the least a slider reaches to both sides: three standard deviations of the prior
 
 
 class EncodedImages:
-    """A checked model with images, their codes (image, latent), and where the model cannot be used, the `problem`."""
+    """A checked model with images, their codes (image, latent), and where the model cannot be used, the `problem`.
+
+    `draws` are codes from its prior (draw, latent), or None where that is N(0, I).
+    """
 
     def __init__(
         self,
@@ -31,20 +35,32 @@ class EncodedImages:
         self.model = CompiledModel(model)
         checks.drawable(self.model.image_shape)
         self.images, self.labels = _checked(images, labels, self.model)
-        self.codes, self.problem = self._encode()
-        self.reach = np.maximum(REACH, np.ceil(np.abs(self.codes).max(axis=0)))
+        self.codes, self.draws, self.problem = self._computed()
+        shown = self.codes if self.draws is None else np.concatenate([self.codes, self.draws])
+        self.reach = np.maximum(REACH, np.ceil(np.abs(shown).max(axis=0)))
         self.activity = np.var(self.codes, axis=0)
         self.order = [int(dim) for dim in np.argsort(-self.activity, kind="stable")]
 
-    def _encode(self) -> tuple[np.ndarray, str]:
-        """The codes of the images, and what is wrong with the model if it cannot encode or decode."""
+    def _computed(self) -> tuple[np.ndarray, np.ndarray | None, str]:
+        """The codes of the images, draws from the prior, and what is wrong with the model if it cannot be used."""
         nothing = np.zeros((1, self.model.latent), np.float32)
         try:
             self.model.decode(nothing)
-            return (self.model.encode(self.images)[0] if len(self.images) else nothing), ""
+            codes = self.model.encode(self.images)[0] if len(self.images) else nothing
+            return codes, self.model.draws(DRAWS), ""
         except (TypeError, ValueError) as error:
             sizes = f"codes of {self.model.latent} numbers and images of {self.model.pixels}"
-            return nothing, f"This model cannot be explored with {sizes}: {error}"
+            return nothing, None, f"This model cannot be explored with {sizes}: {error}"
+
+    @property
+    def prior(self) -> str:
+        """The prior's name."""
+        return "N(0, I)" if self.draws is None else "p(z)"
+
+    @property
+    def origin(self) -> str:
+        """What the code 0 is."""
+        return "z = 0, the mean of the prior." if self.draws is None else "z = 0."
 
     @property
     def encodes(self) -> bool:

@@ -70,7 +70,7 @@ class Explorer(WithStill):
 
         works, encodes = not self.message, self._encoded.encodes
         return [
-            button("Draw from the prior", self.draw, "z ~ N(0, I)", works),
+            button("Draw from the prior", self.draw, f"z ~ {self._encoded.prior}", works),
             button("Encode a real digit", self.encode, "z = mean of q(z|x) of a random image", encodes),
             button("Interpolate to another", self.interpolate, "a straight line to the code of another image", encodes),
             button("Reset", self.reset, "z = 0", works),
@@ -109,14 +109,16 @@ class Explorer(WithStill):
             slider.value = float(value)
 
     def draw(self) -> None:
-        """Draw z from the prior N(0, I)."""
+        """Draw z from the model's prior."""
         self.picture.original = b""
-        self.move(self._rng.standard_normal(len(self.sliders)), caption="A draw from the prior, z ~ N(0, I).")
+        draws = self._encoded.draws
+        z = self._rng.standard_normal(len(self.sliders)) if draws is None else self._rng.choice(draws)
+        self.move(z, caption=f"A draw from the prior, z ~ {self._encoded.prior}.")
 
     def reset(self) -> None:
-        """Go back to z = 0, the prior's mean."""
+        """Go back to z = 0."""
         self.picture.original = b""
-        self.move(np.zeros(len(self.sliders)), caption="z = 0, the mean of the prior.")
+        self.move(np.zeros(len(self.sliders)), caption=self._encoded.origin)
 
     def encode(self, index: int | None = None) -> None:
         """Go to the code of a real image, one at random or the one asked for, and show it beside its reconstruction."""

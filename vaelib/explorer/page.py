@@ -18,7 +18,7 @@ from vaelib.files import write_atomically
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
 COMMENT = re.compile(r"^ *(//|/\*\*|\*).*\n", re.MULTILINE)  # a line of its own; a page's reader has the sources
-POINTS, DIGITS = 1000, 200  # codes on the page's plane, and real digits to encode
+POINTS, DIGITS, DRAWS = 1000, 200, 100  # codes on the plane, real digits to encode, draws from a prior of its own
 
 
 def save_page(
@@ -99,7 +99,10 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
         "names": [dimension(dim) for dim in range(encoded.model.latent)],
         "order": encoded.order,
         "reach": [float(reach) for reach in encoded.reach],
-        "codes": [[round(float(value), 4) for value in code] for code in encoded.codes[:shown]],
+        "codes": _rounded(encoded.codes[:shown]),
+        "draws": None if encoded.draws is None else _rounded(encoded.draws[:DRAWS]),
+        "prior": encoded.prior,
+        "origin": encoded.origin,
         "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
         "digits": _text(as_bytes(encoded.images[:shown]).tobytes()),
         "weights": weights,
@@ -109,9 +112,13 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
 def _close_enough(layers: Layers, encoded: EncodedImages) -> Layers:
     """The layers in half precision if the digits stay the same to PIXEL a pixel, else as they are."""
     draws = np.random.default_rng(0).standard_normal((POINTS, encoded.model.latent), np.float32)
-    z = np.concatenate([encoded.codes[:POINTS], draws])
+    z = np.concatenate([encoded.codes[:POINTS], draws if encoded.draws is None else encoded.draws])
     halved = layers.halved()
     return halved if np.abs(halved(z) - encoded.model.decode(z)).max() < PIXEL else layers
+
+
+def _rounded(codes: Float[np.ndarray, "code latent"]) -> list[list[float]]:
+    return [[round(float(value), 4) for value in code] for code in codes]
 
 
 def _planes(data: bytes, size: int) -> bytes:

@@ -89,12 +89,14 @@ function buttons(page, state, models, digits, glide) {
     const size = digits.length / count;
     move(page.codes[index], says(page.titles[index]), digits.subarray(index * size, (index + 1) * size), seconds);
   };
+  // A prior of the model's own comes as a table of its draws.
+  const draw = () => page.draws?.[Math.floor(Math.random() * page.draws.length)] ?? Array.from(normals(models.length));
   /** @type {[string, boolean, () => void][]} */
   const actions = [
-    ["Draw from the prior", true, () => move(Array.from(normals(models.length)), "A draw from the prior, z ~ N(0, I).")],
+    ["Draw from the prior", true, () => move(draw(), `A draw from the prior, z ~ ${page.prior}.`)],
     ["Encode a real digit", count > 0, real((title) => `${title}: z is the mean of q(z|x).`, 0.3)],
     ["Interpolate to another", count > 0, real((title) => `On a straight line to ${title}.`, 2)],
-    ["Reset", true, () => move(models.map(() => 0), "z = 0, the mean of the prior.")],
+    ["Reset", true, () => move(models.map(() => 0), page.origin)],
   ];
   return actions.map(([name, enabled, action]) => {
     const button = element("button", { type: "button" }, [name]);

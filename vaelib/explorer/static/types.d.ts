@@ -63,6 +63,9 @@ interface Page {
   order: number[];
   reach: number[];
   codes: number[][];
+  draws: number[][] | null;
+  prior: string;
+  origin: string;
   titles: string[];
   digits: string;
   weights: string;
