@@ -1,5 +1,6 @@
 """What all tests share: the processor alone, no silent rank promotion, repeatable random examples, small digits."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -26,7 +27,8 @@ settings.load_profile("vaelib")
 @pytest.fixture(autouse=True)
 def types_are_checked_but_in_refusals(request):
     """Under `--jaxtyping-packages`, tests of refusals pass what the annotations forbid: the library is to answer."""
-    type_checks.update("jaxtyping_disable", "refuse" in request.node.name)
+    expects_an_error = "pytest.raises(" in inspect.getsource(request.function)
+    type_checks.update("jaxtyping_disable", expects_an_error or "refuse" in request.node.name)
     yield
     type_checks.update("jaxtyping_disable", False)
 

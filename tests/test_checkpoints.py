@@ -1,5 +1,6 @@
 """Checkpoints: a resumed training is what it says, to the bit, or is refused by name."""
 
+import errno
 import json
 import re
 import subprocess
@@ -231,3 +232,26 @@ def test_a_loop_that_breaks_off_leaves_a_checkpoint_of_its_last_epoch(x, tmp_pat
     resumed = epochs(small_model(seed=1), x, KEY, resume=True, **options)
     assert resumed.history.epochs == 1
     assert [epoch.number for epoch in resumed] == [2, 3]
+
+
+def test_a_folder_that_can_not_be_written_is_refused_before_training(x, tmp_path, monkeypatch, compilations):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    model = small_model()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    compilations.clear()
+    with pytest.raises(OSError, match=r"checkpoint '.*a\.safetensors' can not be written: .*No space left"):
+        train(x, tmp_path / "a.safetensors", count=1, model=model)
+    assert len(compilations) < 3  # no epoch among them
+
+
+@pytest.mark.parametrize("missing", ["settings", "history"])
+def test_a_record_that_lacks_a_part_is_refused(x, tmp_path, missing):
+    path = tmp_path / "a.safetensors"
+    train(x, path, count=1)
+    tensors, record = storage.read_tensors(path)
+    del record[missing]
+    storage.write_tensors(path, tensors, record, overwrite=True)
+    with pytest.raises(ValueError, match="must hold settings and a history, got a damaged record"):
+        train(x, path, count=2)

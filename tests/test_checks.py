@@ -225,3 +225,34 @@ def test_constants_are_checked_inside_a_jitted_function(constant):
         jax.jit(lambda x: x + checks.unit_interval(constant, "x"))(1.0)
     with pytest.raises(ValueError, match="got 1 NaN or infinite of 1 values"):
         jax.jit(lambda x: x + checks.finite(nan, "x"))(1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([0.5, 1 + 2**-52], r"from 0\.5 to 1\.0000000000000002; errors of rounding are undone by np\.clip"),
+        ([-1.0, 1.0], r"from -1 to 1; .*\(x \+ 1\) / 2"),
+        ([-2.1, 2.8], "from -2.1 to 2.8; undo the normalisation"),
+        ([0.0, 16.0], "from 0 to 16; divide by the largest value a pixel can have"),
+        ([0.0, 255.0], "from 0 to 255; divide 8-bit images by 255"),
+    ],
+)
+def test_pixels_out_of_range_are_refused_with_advice_by_the_range(values, message):
+    with pytest.raises(ValueError, match=message):
+        checks.unit_interval(np.array(values), "x")
+
+
+def test_the_other_order_of_bytes_is_refused():
+    with pytest.raises(TypeError, match="must have this machine's order of bytes"):
+        checks.floating(np.zeros(3, np.dtype(np.float32).newbyteorder("S")), "x")
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5), jnp.array(0.5)])
+def test_an_array_of_one_number_is_a_number(value):
+    assert checks.number(value, "beta") == 0.5
+
+
+@pytest.mark.parametrize(("value", "error"), [("1", TypeError), (True, TypeError), (2**63, ValueError)])
+def test_bad_seeds_are_refused(value, error):
+    with pytest.raises(error, match="seed must be an integer"):
+        checks.seed(value)

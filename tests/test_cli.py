@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -93,6 +95,40 @@ def test_options_of_the_cited_implementation_are_understood(tmp_path):
     assert vaelib.load_model(tmp_path / "run" / "model.safetensors").latent == 3
     assert (tmp_path / "run" / "reconstruction.png").exists()
     assert not (tmp_path / "run" / "manifold.png").exists()
+
+
+def test_the_cited_command_lines_run_as_written(tmp_path):
+    words = "--dim_z 2 --num_epochs 1 --add_noise True --PMLR True --PRR True --results_path"
+    result = run("train", *SMALL, *words.split(), tmp_path / "results")
+    assert result.exit_code == 0, result.output
+    written = {path.name for path in (tmp_path / "results").iterdir()}
+    assert {"manifold.png", "labels.png", "reconstruction.png"} <= written
+    wrong = run("train", "--add_noise", "maybe", "--results_path", tmp_path / "other")
+    assert (wrong.exit_code, (tmp_path / "other").exists()) == (2, False)
+
+
+def test_resume_of_a_folder_that_is_not_there_is_refused(tmp_path):
+    result = run("train", *SMALL, "--output", tmp_path / "mistyped", "--resume")
+    assert result.exit_code == 1
+    assert "holds no checkpoint.safetensors to go on from" in result.output
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_console_without_greek_letters_gets_all_numbers(trained):
+    command = [sys.executable, "-m", "vaelib", "evaluate", str(trained / "model.safetensors"), "--limit", "50"]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([*command, "--samples", "10"], capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"log p(x)" in done.stdout
+    assert b"active units" in done.stdout
+
+
+def test_a_second_interruption_exits_with_130(tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vaelib.training, "evaluate", interrupted)
+    assert run("train", *SMALL, "--output", tmp_path / "run").exit_code == INTERRUPTED
 
 
 @pytest.mark.parametrize(

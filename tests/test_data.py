@@ -166,7 +166,7 @@ def test_mnist_is_downloaded_where_tensorflow_is_there(monkeypatch):
 
 def test_a_failed_download_says_what_to_do(monkeypatch):
     monkeypatch.setattr(data, "_installed", lambda module: True)
-    with pytest.raises(RuntimeError, match=r"downloading it failed \(no route to host\); pass the folder"):
+    with pytest.raises(ConnectionError, match=r"downloading it failed \(no route to host\); pass the folder"):
         data._prepared_builder(UnpreparedBuilder(OSError("no route to host")), None)
 
 
@@ -244,3 +244,22 @@ def test_images_outside_the_unit_interval_are_refused(draw, images, error, messa
 def test_bad_keys_are_refused(draw, key, error, message):
     with pytest.raises(error, match=message):
         draw(np.zeros((2, 784), np.float32), key)
+
+
+@needs_tfds
+def test_damaged_records_are_refused_with_their_place(monkeypatch, tmp_path):
+    class Damaged:
+        data_path = tmp_path
+
+        def as_data_source(self, **_):
+            return self
+
+        def __len__(self):
+            return 10
+
+        def __getitems__(self, _):
+            raise RuntimeError("Riegeli record reader error")
+
+    monkeypatch.setattr(data, "_prepared_builder", lambda *_: Damaged())
+    with pytest.raises(ValueError, match=rf"train set in {tmp_path} is damaged \(Riegeli .*; remove that folder"):
+        load_mnist("train", source="tfds", limit=3)

@@ -90,6 +90,29 @@ def test_bernoulli_at_extreme_logits(x):
     np.testing.assert_allclose(gradient, x - scipy.special.expit(a), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize(("logit", "x", "wanted"), [(-np.inf, 0, 0), (np.inf, 1, 0), (-np.inf, 1, -np.inf)])
+def test_a_certain_bernoulli_is_certain(logit, x, wanted):
+    value, gradient = value_and_gradient(Bernoulli, np.float32([logit]), np.float32([x]))
+    np.testing.assert_array_equal(value, wanted)
+    np.testing.assert_array_equal(gradient, x - (logit > 0))
+
+
+@pytest.mark.parametrize(("logit", "x"), [(30.0, 1.0), (-30.0, 0.0)])
+def test_what_a_bernoulli_is_nearly_sure_of_keeps_its_tail(logit, x):
+    found = Bernoulli(np.float32([logit])).log_prob(np.float32([x]))
+    np.testing.assert_allclose(found, -np.log1p(np.exp(-30.0)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("log_var", [-170.0, -100.0, -80.0, 80.0])
+def test_a_gaussian_has_its_density_where_one_over_the_variance_overflows(log_var):
+    def log_prob(mu, log_var):
+        return Gaussian(mu, log_var).log_prob(jnp.ones(1))
+
+    at_the_mean = np.ones(1, np.float32), np.float32([log_var])
+    np.testing.assert_allclose(log_prob(*at_the_mean), -0.5 * (log_var + np.log(2 * np.pi)), rtol=1e-6)
+    np.testing.assert_allclose(jax.grad(log_prob, argnums=(0, 1))(*at_the_mean), [[0.0], [-0.5]])
+
+
 def test_bernoulli_mean_and_samples():
     logits = jnp.asarray(EXTREME)
     p = scipy.special.expit(EXTREME.astype(np.float64))

@@ -265,3 +265,9 @@ def test_pixels_outside_the_unit_interval_are_refused(small_vae, all_images):
 def test_effective_sample_size_refuses_no_samples(log_w, error):
     with pytest.raises(error, match="log_w must"):
         effective_sample_size(log_w)
+
+
+@pytest.mark.parametrize("estimate", [log_evidence, prior_log_evidence])
+def test_more_draws_than_a_loop_can_count_are_refused(exact_model, vectors, estimate):
+    with pytest.raises(ValueError, match=r"num_samples must be at most 2,147,483,597, got 2,147,483,647"):
+        estimate(exact_model, vectors, jax.random.key(0), num_samples=2**31 - 1)

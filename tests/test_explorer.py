@@ -289,6 +289,17 @@ def test_explorer_buttons(vae, digits):
     assert explorer.picture.original == b""
 
 
+def test_words_of_a_page_are_words_alone(vae, digits, tmp_path):
+    hostile = "{{state}}{{code}}<!--<script></script>"
+    text = save_page(vae, tmp_path / "a.html", *digits, title=hostile).read_text(encoding="utf-8")
+    assert text.count("const PAGE = ") == 1
+    title = "{{state}}{{code}}&lt;!--&lt;script&gt;&lt;/script&gt;"
+    assert text.count(title) == 2
+    (state,) = re.findall(r"const PAGE = (.*);\n", text)
+    assert "<" not in state
+    assert json.loads(state)["names"] == ["z₁", "z₂"]
+
+
 class Shifted(VAE):
     """Its prior lies far from 0, in one dimension alone."""
 

@@ -2,7 +2,9 @@
 
 import ast
 import base64
+import errno
 import itertools
+import re
 from importlib.resources import files
 from statistics import NormalDist
 
@@ -618,3 +620,14 @@ def test_show_needs_both_words(images):
         figures.show(ax, alt=ALT, caption="")
     with pytest.raises(TypeError, match="alt"):
         figures.show(ax, caption="Something.")
+
+
+def test_a_figure_is_shown_where_it_can_not_be_saved(images, tmp_path, monkeypatch, capsys):
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("vaelib.figures.publish.write_atomically", read_only)
+    figures.show(figures.show_digits(images), alt=ALT, caption="Noise.", save_as=tmp_path / "digits.png")
+    out = capsys.readouterr().out
+    assert re.search(r"not saved as '.*digits\.png': Read-only file system\.", out)
+    assert out.endswith(f"{ALT}\nNoise.\n")

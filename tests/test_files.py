@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from vaelib.files import write_atomically
+from vaelib.files import prepare_folder, write_atomically
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -48,3 +48,13 @@ def test_what_is_no_file_is_refused_and_left(tmp_path):
         with pytest.raises(ValueError, match=r"path must be a file or a new name, got .*, a folder or a device"):
             write_atomically(path, b"new", overwrite=True)
     assert not os.path.isfile(os.devnull)
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    left, other = tmp_path / f".a.bin.{'0f' * 16}", tmp_path / f".b.bin.{'0f' * 16}"
+    for file in (left, other):
+        file.write_bytes(b"half of")
+    prepare_folder(tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == [other]
+    prepare_folder(tmp_path / "new" / "a.bin")
+    assert list((tmp_path / "new").iterdir()) == []

@@ -1,6 +1,8 @@
 """The networks against a forward pass written in NumPy; shapes, configurations, starts, and refusals."""
 
+import copy
 import json
+import pickle
 from functools import partial
 
 import jax
@@ -484,3 +486,11 @@ def test_bad_codes_are_refused(model, z, error, message):
 def test_data_the_model_is_not_made_for_is_refused(model, x, message):
     with pytest.raises(ValueError, match=message):
         model.check_data(x)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_models_can_be_pickled_and_copied(activation):
+    model = VAE(latent=2, hidden=(4,), pixels=6, activation=activation, rngs=nnx.Rngs(0))
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert twin.config == model.config
+        np.testing.assert_array_equal(twin.encode(np.ones((1, 6), "f")).mu, model.encode(np.ones((1, 6), "f")).mu)

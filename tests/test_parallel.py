@@ -7,6 +7,7 @@ import sys
 import textwrap
 from contextlib import ExitStack
 
+import jax
 import numpy as np
 import pytest
 from loopback import free_address
@@ -250,3 +251,15 @@ def test_a_batch_is_split_over_the_most_devices_that_divide_it(one_host):
 def test_no_device_is_refused():
     with pytest.raises(ValueError, match="devices must name at least one device, got none"):
         data_mesh([], 64)
+
+
+def test_the_coordinator_listens_at_its_own_address_alone(monkeypatch):
+    calls = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *args, **options: calls.append((args, options)))
+    join("127.0.0.1:9876", 2, 0)
+    assert calls == [(("127.0.0.1:9876", 2, 0), {"coordinator_bind_address": "127.0.0.1:9876"})]
+
+
+def test_a_device_that_is_named_twice_is_refused():
+    with pytest.raises(ValueError, match="devices must be different ones"):
+        data_mesh([jax.devices()[0]] * 2, 64)

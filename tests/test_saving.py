@@ -328,3 +328,25 @@ def test_the_exact_model_fills_one_of_its_sizes_alone_and_refuses_others(path):
     rewrite(path, config=lambda config: config | {"sigma": 1.0})
     with pytest.raises(ValueError, match="missing: none; superfluous: sigma"):
         load_model(path)
+
+
+def test_a_model_that_was_changed_after_it_was_built_is_not_saved(path, model):
+    for name in ("activation", "likelihood"):
+        with pytest.raises(AttributeError):
+            setattr(model, name, "tanh")
+    model.extra = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"must be as its configuration says, .* changed after it was built"):
+        save_model(model, path)
+    assert not path.exists()
+
+
+def test_many_layers_are_refused_before_they_are_built_and_in_few_words(path, model):
+    save_model(model, path)
+    rewrite(path, config=lambda config: config | {"hidden": [1] * 500})
+    with pytest.raises(ValueError, match="must hold the weights of 500 hidden layers, got 10 tensors") as refusal:
+        load_model(path)
+    assert len(str(refusal.value)) < 500
+    rewrite(path, config=lambda config: config | {"hidden": [1] * 10})
+    with pytest.raises(ValueError, match="and 14 more") as refusal:
+        load_model(path)
+    assert len(str(refusal.value)) < 500

@@ -169,3 +169,20 @@ def test_a_damaged_record_is_refused(path):
     save_file({"x": np.zeros(3)}, path, metadata={"vaelib": "{"})
     with pytest.raises(ValueError, match="truncated, damaged or foreign"):
         read_tensors(path)
+
+
+def test_a_single_flipped_bit_is_found(path):
+    write_tensors(path, {"x": np.linspace(-1, 1, 30), "y": np.arange(5)}, {"sigma": 0.1}, overwrite=False)
+    content = bytearray(path.read_bytes())
+    for at in (len(content) - 1, len(content) - 200, content.index(b"0.1")):
+        damaged = bytearray(content)
+        damaged[at] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"some\.safetensors' is damaged: its content is not what was written"):
+            read_tensors(path)
+
+
+def test_a_record_nested_without_end_is_refused(path):
+    save_file({"x": np.zeros(3)}, path, metadata={"vaelib": '{"a": ' + "[" * 100_000})
+    with pytest.raises(ValueError, match="must be a whole safetensors file"):
+        read_tensors(path)

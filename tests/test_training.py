@@ -16,6 +16,7 @@ from flax import nnx
 
 from vaelib.data import load_mnist
 from vaelib.evaluation import evaluate
+from vaelib.interruption import interruption
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import Terms, elbo, importance_weighted_bound, reconstruction
@@ -307,3 +308,40 @@ def test_evaluate_is_the_mean_over_all_images(digits, monkeypatch):
     wanted = elbo(model, digits, KEY)
     for name, values in wanted._asdict().items():
         assert got[name] == pytest.approx(float(values.mean()), rel=1e-5)
+
+
+def test_a_signal_that_is_ignored_or_handled_outside_of_python_stays_so(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruption() as interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert not interrupted.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with monkeypatch.context() as foreign:
+        foreign.setattr(signal, "getsignal", lambda _: None)
+        with interruption():
+            pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": optax.adam}, r"optimizer must be one of Optax's, such as optax\.adam\(1e-3\), got <function"),
+        ({"objective": "elbo"}, "objective must be a function, got 'elbo'"),
+        ({"objective": None}, "objective must be a function, got None"),
+        ({"corrupt": 0.1}, r"corrupt must be a function, got 0\.1"),
+        ({"callback": 3}, "callback must be a function of"),
+        ({"binarize": "no"}, "binarize must be True or False, got 'no'"),
+    ],
+)
+def test_what_is_no_function_and_no_truth_is_refused(digits, options, message):
+    with pytest.raises(TypeError, match=message):
+        quiet_fit(small_model(), digits, KEY, epochs=1, **options)
+
+
+def test_beta_may_be_a_scalar_array(digits):
+    histories = [quiet_fit(small_model(), digits, KEY, epochs=1, beta=beta) for beta in (0.5, jnp.array(0.5))]
+    assert histories[0].train == histories[1].train

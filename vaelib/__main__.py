@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 refused or failed, with the reason on the error stream; 2 
 training diverged; 130 interrupted, with what was trained so far saved.
 """
 
+import io
 import json
 import shlex
 import sys
@@ -27,8 +28,23 @@ class _Group(click.Group):
         except FloatingPointError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(DIVERGED)
+        except KeyboardInterrupt:
+            click.echo("Interrupted at once; the last checkpoint is as it was.", err=True)
+            ctx.exit(INTERRUPTED)
         except (ValueError, TypeError, OSError, ImportError) as error:
             raise click.ClickException(str(error)) from error
+
+
+class _Share(click.ParamType):
+    """A share from 0 to 1; the cited implementation says True for a tenth."""
+
+    name = "share"
+
+    def convert(self, value, param, ctx):
+        words = {"true": 0.1, "false": 0.0}
+        if isinstance(value, str) and value.lower() in words:
+            return words[value.lower()]
+        return click.FloatRange(0, 1).convert(value, param, ctx)
 
 
 def _data_options(command, *, source: str = "bundled"):
@@ -53,6 +69,9 @@ def main():
     """Train, evaluate and ship variational autoencoders on MNIST. All figures are in nats per image."""
     from vaelib.compilation import cache_compiled_programs
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console without Greek letters shows a question mark, and goes on
     cache_compiled_programs()
 
 
@@ -73,22 +92,28 @@ def main():
     "--add-noise",
     "--add_noise",
     "add_noise",
-    type=click.FloatRange(0, 1),
-    default=0.0,
+    type=_Share(),
+    default="0",
     is_flag=False,
-    flag_value=0.1,
-    help="Denoise: share of pixels the encoder sees as salt or pepper; 0.1 where no number is given.",
+    flag_value="True",
+    help="Denoise: share of pixels the encoder sees as salt or pepper; 0.1 for True, or where no number is given.",
 )
 @click.option("--seed", type=int, default=0, help="Seed of weights, order and draws.")
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default="runs/vae", help="Folder to write.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
-@click.option("--reconstructions/--no-reconstructions", "--PRR/--no-PRR", default=True, help="Write the 10 × 10 sheet.")
 @click.option(
-    "--manifold/--no-manifold",
-    "--PMLR/--no-PMLR",
-    default=None,
-    help="Write 20 × 20 manifold and label map (latent 2).",
+    "--output",
+    "--results_path",
+    "output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="runs/vae",
+    help="Folder to write.",
 )
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
+@click.option("--reconstructions/--no-reconstructions", " /--no-PRR", default=True, help="Write the 10 × 10 sheet.")
+@click.option("--PRR", "prr", type=bool, is_flag=False, flag_value="True", help="True or False: the same sheet.")
+@click.option(
+    "--manifold/--no-manifold", " /--no-PMLR", default=None, help="Write 20 × 20 manifold and label map (latent 2)."
+)
+@click.option("--PMLR", "pmlr", type=bool, is_flag=False, flag_value="True", help="True or False: the same two.")
 @click.option(
     "--coordinator",
     metavar="HOST:PORT",
@@ -98,24 +123,22 @@ def main():
 @click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
 @_data_options
 @click.pass_context
-def train(ctx, *, output, resume, reconstructions, manifold, source, data_dir, limit, **options):
+def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, data_dir, limit, **options):
     """Train a VAE; write model, history, checkpoint and pictures to a folder."""
     import jax
 
     from vaelib import VAE, fit, load_mnist, parallel, salt_and_pepper, save_model
     from vaelib.files import write_json
 
+    reconstructions = reconstructions if prr is None else prr
+    manifold = manifold if pmlr is None else pmlr
     if manifold and options["latent"] != 2:
         raise click.UsageError(f"--manifold draws a plane and needs --latent 2, got --latent {options['latent']}")
     checkpoint = output / "checkpoint.safetensors"
-    if output.exists() and any(output.iterdir()):
-        if not resume:
-            raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
-        if not checkpoint.exists():
-            raise click.ClickException(
-                f"{output} holds files but no {checkpoint.name} to go on from, and they are not to be overwritten; "
-                "pass another --output"
-            )
+    if output.exists() and any(output.iterdir()) and not resume:
+        raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
+    if resume and not checkpoint.exists():
+        raise click.ClickException(f"{output} holds no {checkpoint.name} to go on from; pass another --output")
     if any(options[name] is not None for name in ("coordinator", "processes", "process")):
         parallel.join(options["coordinator"], options["processes"], options["process"])
     images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)

@@ -16,6 +16,7 @@ import numpy as np
 
 from vaelib import storage
 from vaelib.descriptions import leaf_name
+from vaelib.files import prepare_folder
 from vaelib.history import History
 
 FORMAT, FIRST_FORMAT = "vaelib checkpoint 2", "vaelib checkpoint 1"
@@ -35,14 +36,16 @@ class Checkpoint:
 
     def can_be_resumed(self, resume: bool) -> bool:
         """Whether there is a state to load; refuses to go over an existing file unasked."""
-        if not Path(self.path).exists():
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            return False
-        if not resume:
+        exists = Path(self.path).exists()
+        if exists and not resume:
             raise FileExistsError(
                 f"checkpoint {self._where} exists; pass resume=True to go on from it, or choose another file"
             )
-        return True
+        try:
+            prepare_folder(self.path)
+        except OSError as error:
+            raise type(error)(f"checkpoint {self._where} can not be written: {error}; choose another folder") from error
+        return exists
 
     def load(self, state) -> tuple[Any, History]:
         """The saved state, shaped like the given one, and the history.
@@ -54,9 +57,15 @@ class Checkpoint:
         if metadata.get("format") not in (FORMAT, FIRST_FORMAT):
             raise ValueError(f"{self._where} is no checkpoint of this vaelib: format {metadata.get('format')!r}")
         is_first = metadata["format"] == FIRST_FORMAT
-        self._check(metadata["settings"], is_first)
-        steps = {name: np.asarray(tensors.pop(f"steps.{name}")) for name in metadata["history"]["train"]}
-        history = History(**metadata["history"], steps=steps)
+        try:
+            settings, record = metadata["settings"], metadata["history"]
+            steps = {name: np.asarray(tensors.pop(f"steps.{name}")) for name in record["train"]}
+            history = History(**record, steps=steps)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self._where} must hold settings and a history, got a damaged record: {error!r}"
+            ) from error
+        self._check(settings, is_first)
         names = _first_names(state) if is_first else _names(state)
         leaves, structure = jax.tree.flatten(state)
         restored = [self._restored(tensors, name, leaf) for name, leaf in zip(names, leaves, strict=True)]

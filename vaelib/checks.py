@@ -34,6 +34,8 @@ def floating(x, name: str) -> jax.Array | np.ndarray:
         )
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"{name} must be floating point, got dtype {x.dtype}; convert it with .astype(jnp.float32)")
+    if not x.dtype.isnative:
+        raise TypeError(f"{name} must have this machine's order of bytes, got {x.dtype}; use .astype(np.float32)")
     return x
 
 
@@ -90,12 +92,26 @@ def unit_interval(x, name: str):
     if not is_traced(x) and x.size:
         with jax.ensure_compile_time_eval():
             values = _as_numpy_if_on_host(x)
-            low, high = float(values.min()), float(values.max())
+            low, high = np.asarray(values.min()), np.asarray(values.max())
         if not (low >= 0.0 and high <= 1.0):
+            found = " to ".join(str(value).removesuffix(".0") for value in (low, high))
             raise ValueError(
-                f"{name} must hold pixels in [0, 1], got values from {low:g} to {high:g}; divide 8-bit images by 255"
+                f"{name} must hold pixels in [0, 1], got values from {found}; {_to_unit_interval(low, high)}"
             )
     return x
+
+
+def _to_unit_interval(low, high) -> str:
+    """How values of this range get into [0, 1]."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "clean the data first"
+    if low > -0.001 and high < 1.001:
+        return "errors of rounding are undone by np.clip(x, 0, 1)"
+    if low >= -1.0 and high <= 1.0:
+        return "images in [-1, 1] are brought there by (x + 1) / 2"
+    if low < 0.0:
+        return "undo the normalisation of the data, as in x * std + mean"
+    return "divide 8-bit images by 255" if 16.0 < high <= 255.0 else "divide by the largest value a pixel can have"
 
 
 def same_shape(a, b, name_a: str, name_b: str) -> None:
@@ -124,6 +140,22 @@ def positive_int(value, name: str) -> int:
         raise TypeError(f"{name} must be an integer of at least 1, got {value!r} ({type(value).__name__})")
     if value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value}")
+    return int(value)
+
+
+def boolean(value, name: str) -> bool:
+    """True or False, and not what Python takes for one, such as "no"."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def seed(value) -> int:
+    """A seed for `jax.random.key`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"seed must be an integer, got {value!r} ({type(value).__name__})")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"seed must be an integer of at most 64 bits, got {value}")
     return int(value)
 
 
@@ -161,7 +193,9 @@ def drawable(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def number(value, name: str, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:
-    """A finite real number in [low, high], or in (low, high] with `open_low`."""
+    """A finite real number in [low, high], or in (low, high] with `open_low`; an array of shape () is one."""
+    if isinstance(value, AnyArray) and value.shape == () and not is_traced(value):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     below = value <= low if open_low else value < low

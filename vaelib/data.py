@@ -49,7 +49,7 @@ def load_mnist(
     Raises:
         TypeError, ValueError: for an argument of the wrong kind, a `limit` beyond what is there, or damaged data.
         ImportError: where "tfds" is asked for and not installed.
-        FileNotFoundError, RuntimeError: where "tfds" finds no MNIST and cannot download it.
+        FileNotFoundError, ConnectionError: where "tfds" finds no MNIST and cannot download it.
 
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
 
@@ -155,7 +155,14 @@ def _read_tfds(
 
         builder = _prepared_builder(tfds, data_dir)
         records = builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
-        examples = records.__getitems__(range(_count(limit, len(records), f"MNIST's {split} set", "")))
+        count = _count(limit, len(records), f"MNIST's {split} set", "")
+        try:
+            examples = records.__getitems__(range(count))
+        except RuntimeError as error:
+            raise ValueError(
+                f"the {split} set in {builder.data_path} is damaged ({error}); remove that folder and let it be "
+                "prepared again, or use source='bundled'"
+            ) from error
     pngs = (Image.open(io.BytesIO(example["image"]), formats=["PNG"]) for example in examples)
     return np.stack([np.asarray(png) for png in pngs]), np.array([example["label"] for example in examples], np.uint8)
 
@@ -181,7 +188,7 @@ def _prepared_builder(tfds, data_dir: str | os.PathLike | None):
     try:
         builder.download_and_prepare()
     except Exception as error:  # whatever the network, the disk or TensorFlow raise, the reader needs the same advice
-        raise RuntimeError(f"{wanted}, and downloading it failed ({error}); {remedy}") from error
+        raise ConnectionError(f"{wanted}, and downloading it failed ({error}); {remedy}") from error
     return builder
 
 

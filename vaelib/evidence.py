@@ -17,6 +17,7 @@ from vaelib.objectives import check_log_weights, log_weights
 from vaelib.protocols import LatentVariableModel, check_model
 
 CHUNK = 50  # draws of z decoded at once
+MOST = 2**31 - 1 - CHUNK  # draws that a loop can count in 32 bits
 BLOCK = 100  # images treated at once; 50 × 100 images of 784 floats are 16 MB
 
 
@@ -76,7 +77,10 @@ def effective_sample_size(log_w: Float[AnyArray, "sample *batch"]) -> Float[Arra
 def _streamed(model, x, key, num_samples, proposal) -> Float[Array, " batch"]:
     check_model(model)
     x, key = model.check_data(x), checks.key(key)
-    checks.positive_int(num_samples, "num_samples")
+    if checks.positive_int(num_samples, "num_samples") > MOST:
+        raise ValueError(
+            f"num_samples must be at most {MOST:,}, got {num_samples:,}; average over several keys instead"
+        )
     return over_images(partial(_log_mean_weight, proposal=proposal), model, x, key, num_samples, block=BLOCK)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -38,6 +39,21 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def prepare_folder(path: str | os.PathLike) -> None:
+    """Make the folder of a file that is to be written later, with `write_atomically`.
+
+    What a process that was killed has left of the file is removed. Raises OSError where nothing can be written there.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{32}}")
+    for file in [file for file in target.parent.iterdir() if left.fullmatch(file.name)]:
+        file.unlink(missing_ok=True)
+    probe = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    probe.write_bytes(b"\0")
+    probe.unlink()
 
 
 def write_json(path: str | os.PathLike, content: dict) -> None:

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 def interruption() -> Iterator[threading.Event]:
     """An event that is set by the first Ctrl-C instead of an exception, which would lose the donated state.
 
-    A second Ctrl-C raises KeyboardInterrupt. Signals belong to the main thread; in another the event is never set.
+    A second Ctrl-C raises KeyboardInterrupt. Signals belong to the main thread; in another the event is never set. Nor
+    is it where the program ignores the signal, or where what handles it was not set from Python.
     """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) in (None, signal.SIG_IGN):
         yield event
         return
 

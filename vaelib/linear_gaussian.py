@@ -56,7 +56,7 @@ class LinearGaussianVAE(nnx.Module):
     def create(cls, *, seed: int = 0, latent: int, pixels: int, sigma: float | int = 1.0):
         """A model with W drawn from N(0, 1) and b = 0."""
         shape = (checks.positive_int(pixels, "pixels"), checks.positive_int(latent, "latent"))
-        W = jax.random.normal(jax.random.key(seed), shape)
+        W = jax.random.normal(jax.random.key(checks.seed(seed)), shape)
         return cls(W, np.zeros(pixels, W.dtype), sigma)
 
     @classmethod

@@ -26,7 +26,7 @@ from vaelib.protocols import Distribution
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 Activation = Callable[[Array], Array]
 ACTIVATIONS: dict[str, Activation] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
-Sigma = float | str | Array  # a number, "learned", or inside `create` a traced number
+Sigma = float | int | str | Array  # a number, "learned", or inside `create` a traced number
 Model = TypeVar("Model", bound="ImageModel")  # `Self`, which beartype takes on whole classes only
 
 
@@ -41,13 +41,13 @@ class MLP(nnx.Module):
         """Map `inputs` numbers through len(hidden) layers."""
         widths = [inputs, *hidden]
         self.layers = nnx.data([nnx.Linear(a, b, rngs=rngs) for a, b in zip(widths, hidden, strict=False)])
-        self.activation = ACTIVATIONS[activation]
+        self.activation = activation
 
     def __call__(self, h: Float[AnyArray, "*batch inputs"]) -> Float[Array, "*batch width"]:
         """The last layer's activations."""
-        h = jnp.asarray(h)
+        h, activation = jnp.asarray(h), ACTIVATIONS[self.activation]
         for layer in self.layers:
-            h = self.activation(layer(h))
+            h = activation(layer(h))
         return h
 
 
@@ -151,11 +151,20 @@ class ImageModel(nnx.Module):
         latent, hidden, pixels = _checked_sizes(latent, hidden, math.prod(image_shape), activation, rngs)
         sigma = _checked_likelihood(likelihood, sigma)
         self.latent, self.image_shape, self.pixels, self.hidden = latent, image_shape, pixels, hidden
-        self.likelihood, self.activation = likelihood, activation
         sizes: dict[str, Any] = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
         mirrored = sizes | {"hidden": hidden[::-1]}
         self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
+
+    @property
+    def likelihood(self) -> str:
+        """The family of p(x|z), one of LIKELIHOODS."""
+        return self.decoder.likelihood
+
+    @property
+    def activation(self) -> str:
+        """What follows each hidden layer, one of ACTIVATIONS."""
+        return self.decoder.trunk.activation
 
     @property
     def sigma(self) -> Sigma | None:
@@ -190,8 +199,7 @@ class ImageModel(nnx.Module):
             >>> model.image_shape, model.sigma
             ((28, 28, 1), 0.2)
         """
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-            raise TypeError(f"seed must be an integer, got {seed!r} ({type(seed).__name__})")
+        checks.seed(seed)
         parameters = inspect.signature(cls.__init__).parameters
         takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         known = set(config) if takes_any else set(parameters)

@@ -200,11 +200,10 @@ def _checked(model, x, key, num_samples):
 
 def _check_beta(beta) -> None:
     """A number of at least 0, or a scalar array, whose value is looked at where it is known."""
-    if isinstance(beta, jax.Array):
-        if beta.shape != ():
-            raise ValueError(f"beta must be one number, got an array of shape {beta.shape}; weigh each image outside")
-        beta = 0.0 if checks.is_traced(beta) else beta.item()
-    checks.number(beta, "beta", low=0.0)
+    if isinstance(beta, AnyArray) and beta.shape != ():
+        raise ValueError(f"beta must be one number, got an array of shape {beta.shape}; weigh each image outside")
+    if not checks.is_traced(beta):
+        checks.number(beta, "beta", low=0.0)
 
 
 def _encoder_input(model, x, inputs):

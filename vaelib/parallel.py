@@ -20,14 +20,14 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
     """Join the processes of one training, before JAX computes anything.
 
     On TPU hosts and on clusters that JAX knows it finds out what is None. Raises ValueError where the numbers do not
-    fit, or where JAX can not find them out.
+    fit, or where JAX can not find them out. The first process listens at the coordinator's address and at no other.
     """
     if coordinator is not None and not re.fullmatch(r".+:\d+", coordinator):
         raise ValueError(f"coordinator must be HOST:PORT, as in 192.168.0.2:9876, got {coordinator!r}")
     if process is not None and processes is not None and process >= processes:
         raise ValueError(f"process must be below processes, {processes}, for they count from 0; got {process}")
     try:
-        jax.distributed.initialize(coordinator, processes, process)
+        jax.distributed.initialize(coordinator, processes, process, coordinator_bind_address=coordinator)
     except ValueError as error:
         raise ValueError(
             f"a training over several processes needs coordinator, processes and process: JAX finds out on TPU hosts "

@@ -23,6 +23,8 @@ def data_mesh(devices: Sequence[jax.Device] | None, batch_size: int) -> Mesh | N
     available = list(jax.devices() if devices is None else devices)
     if not available:
         raise ValueError("devices must name at least one device, got none; leave it out to use jax.devices()")
+    if len(set(available)) < len(available):
+        raise ValueError(f"devices must be different ones, got {available}; name each once")
     processes = jax.process_count()
     of_process = [[device for device in available if device.process_index == i] for i in range(processes)]
     if not all(of_process):

@@ -48,7 +48,7 @@ def save_model(
         dtype: "float16" for a file of half the size, each weight rounded to 11 significant bits, or "float32".
 
     Raises:
-        TypeError, ValueError: for what is no model, or numbers that are not finite.
+        TypeError, ValueError: for what is no model, was changed after it was built, or has numbers that are not finite.
         FileExistsError, FileNotFoundError: as `write_atomically`.
 
     Example:
@@ -70,6 +70,8 @@ def save_model(
     for name, tensor in tensors.items():
         _check_finite(tensor, f"{name} as {tensor.dtype}", remedy)
     config = model.config if isinstance(model, CONFIGURED) else None
+    if type(model).__name__ in MODELS and config is not None:
+        _check_rebuilds(model, config)
     record = {"format": FORMAT, "version": VERSION, "class": type(model).__name__, "config": config, "dtypes": dtypes}
     write_tensors(path, tensors, record, overwrite=overwrite)
 
@@ -109,12 +111,24 @@ def load_model(path, model=None):
     if record["version"] == 1:
         tensors, record = _upgraded(tensors, record, where)
     if model is None:
-        model = _abstract_model(record, where)
+        model = _abstract_model(record, len(tensors), where)
     else:
         _check_same(model, record, where)
     values = _checked(tensors, variables_of(model), record, where)
     nnx.update(model, jax.tree_util.tree_map_with_path(lambda path, _: values[leaf_name(path)], nnx.state(model)))
     return model
+
+
+def _check_rebuilds(model: nnx.Module, config: dict) -> None:
+    """Refuse a model that was changed after it was built, so that its configuration would make another one."""
+    arguments = {argument: value for argument, value in config.items() if argument != "class"}
+    rebuilt = nnx.eval_shape(lambda: MODELS[config["class"]](**arguments))
+    found, wanted = ({name: leaf.shape for name, leaf in variables_of(of).items()} for of in (model, rebuilt))
+    if found != wanted:
+        raise ValueError(
+            f"model must be as its configuration says, {config}, got one that was changed after it was built; write a "
+            "class of your own for it, and pass an instance to load_model"
+        )
 
 
 def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:
@@ -135,7 +149,7 @@ def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:
     return tensors, {"class": config.get("class"), "config": config, "dtypes": dtypes}
 
 
-def _abstract_model(record: dict, where: str) -> Shipped:
+def _abstract_model(record: dict, count: int, where: str) -> Shipped:
     """The model of a configuration with shapes in place of variables, so that a wrong one costs no memory."""
     name, config = record.get("class"), record.get("config")
     if name not in list(MODELS):
@@ -145,6 +159,9 @@ def _abstract_model(record: dict, where: str) -> Shipped:
         )
     if not isinstance(config, dict):
         raise ValueError(f"{where} must hold the configuration of a {name}, got {config!r}")
+    hidden = config.get("hidden")
+    if isinstance(hidden, list) and len(hidden) > count:  # found out before so many layers are built
+        raise ValueError(f"{where} must hold the weights of {len(hidden)} hidden layers, got {count} tensors")
     arguments = {argument: value for argument, value in config.items() if argument != "class"}
     try:
         model = nnx.eval_shape(lambda: MODELS[name](**arguments))
@@ -206,4 +223,10 @@ def _check_finite(tensor: np.ndarray | Array, name: str, remedy: str) -> None:
 def _difference(wanted, found) -> str:
     """What is missing from and what is superfluous in a set of names."""
     missing, superfluous = sorted(wanted - found), sorted(found - wanted)
-    return f"missing: {', '.join(missing) or 'none'}; superfluous: {', '.join(superfluous) or 'none'}"
+    return f"missing: {_some(missing)}; superfluous: {_some(superfluous)}"
+
+
+def _some(names: list[str]) -> str:
+    """The names, or the first of many."""
+    few = ", ".join(names[:6])
+    return f"{few} and {len(names) - 6} more" if len(names) > 6 else few or "none"

@@ -4,6 +4,7 @@ A safetensors file holds arrays and strings and cannot run code when it is read.
 what a model was built with, say, or the settings of a training.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from vaelib.files import write_atomically
 DTYPES = {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 DTYPES |= {"bool", "float16", "bfloat16", "float32", "float64"}
 ENCODED = "encoded"  # what the record calls its notes on such bytes, and on random keys
+CHECKSUM = "sha256"  # and what it calls the checksum of the tensors and of all else in the record
 # safetensors writes the header's strings in random order: with one alone, equal content gives equal bytes.
 HEADER_KEY = "vaelib"
 
@@ -35,18 +37,19 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, object], metada
         TypeError: where a tensor is not of numbers or keys, or the record is no dictionary for JSON.
         FileExistsError, FileNotFoundError: as `write_atomically`.
     """
-    if not isinstance(metadata, dict) or ENCODED in metadata:
-        raise TypeError(f"metadata must be a dict without the name {ENCODED!r}, got {metadata!r}")
+    if not isinstance(metadata, dict) or {ENCODED, CHECKSUM} & metadata.keys():
+        raise TypeError(f"metadata must be a dict without the names {ENCODED!r} and {CHECKSUM!r}, got {metadata!r}")
     arrays, notes = {}, {}
     for name, tensor in tensors.items():
         arrays[name], note = _encode(tensor, f"tensors[{name!r}]")
         if note:
             notes[name] = note
     try:
-        record = json.dumps(metadata | ({ENCODED: notes} if notes else {}), sort_keys=True)
+        record = json.loads(json.dumps(metadata | ({ENCODED: notes} if notes else {})))
     except (TypeError, ValueError) as error:
         raise TypeError(f"metadata must be a dict of what JSON holds, got {metadata!r} ({error})") from error
-    write_atomically(path, save(arrays, metadata={HEADER_KEY: record}), overwrite=overwrite)
+    header = json.dumps(record | {CHECKSUM: _checksum(arrays, record)}, sort_keys=True)
+    write_atomically(path, save(arrays, metadata={HEADER_KEY: header}), overwrite=overwrite)
 
 
 def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Array], dict]:
@@ -54,7 +57,7 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
 
     Raises:
         FileNotFoundError: where there is no file.
-        ValueError: where it is truncated, damaged, no safetensors file, or not by `write_tensors`.
+        ValueError: where it is truncated, damaged by as much as a bit, no safetensors file, or not by `write_tensors`.
     """
     where = repr(os.fspath(path))
     if not Path(path).is_file():
@@ -63,18 +66,30 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
         with safe_open(path, framework="numpy") as file:
             record = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping, but has keys)
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f"{where} must be a whole safetensors file, got a truncated, damaged or foreign one ({error})"
         ) from error
     if not isinstance(record, dict):
         raise ValueError(f"{where} must be a file saved by vaelib, got a safetensors file without its record")
+    checksum = record.pop(CHECKSUM, None)  # files of earlier versions have none
+    if checksum not in (None, _checksum(tensors, record)):
+        raise ValueError(f"{where} is damaged: its content is not what was written; restore it, or make it again")
     try:
         return tensors | {
             name: _decode(tensors[name], **note) for name, note in record.pop(ENCODED, {}).items()
         }, record
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{where} must say how its tensors are encoded, got a damaged record ({error})") from error
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], record: dict) -> str:
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.name} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _encode(tensor, name: str) -> tuple[np.ndarray, dict | None]:

@@ -81,6 +81,8 @@ def fit(
         >>> history.train["elbo"][1] > history.train["elbo"][0]
         True
     """
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of (epochs done, model, history), got {callback!r}")
     training = epochs(model, data, key, **options)
     history, total = training.history, training.total
     is_shown = progress and parallel.is_first()
@@ -177,6 +179,8 @@ def epochs(
             )
         if held_out is not None:
             held_out = batches.checked(model, held_out, "held_out")
+        _check_functions(objective, corrupt, optimizer)
+        checks.boolean(binarize, "binarize")
         schedules = _schedules(learning_rate, beta, optimizer)
         settings = {"model": model, "objective": objective, "optimizer": optimizer, **schedules, "corrupt": corrupt}
         settings |= {"batch_size": batch_size, "binarize": binarize, "key": key, "data": data, "held_out": held_out}
@@ -329,6 +333,15 @@ def _plan(images: int, batch_size: int, mesh, key, epoch):
     numbers = epoch * count + jnp.arange(count)
     keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
     return placement.on_every_device((numbers, keys, order.reshape(count, batch_size)), mesh)
+
+
+def _check_functions(objective, corrupt, optimizer) -> None:
+    """Refuse with TypeError what can not be called, and an optimiser's class in place of an optimiser."""
+    for name, value in {"objective": objective, "corrupt": corrupt}.items():
+        if not callable(value) and (value is not None or name == "objective"):
+            raise TypeError(f"{name} must be a function, got {value!r}")
+    if optimizer is not None and not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(f"optimizer must be one of Optax's, such as optax.adam(1e-3), got {optimizer!r}; call it first")
 
 
 def _schedules(learning_rate, beta, optimizer) -> dict:

@@ -100,6 +100,16 @@ test("a prior of the model's own is drawn from by its table", async () => {
   assert.equal(caption.textContent, "z = 0.");
 });
 
+for (const [what, weights] of [["cut in the middle", PAGE.weights.slice(0, 4)], ["no base 64", "???"], ["too few", packed(0)]]) {
+  test(`weights that are ${what} are said on the page`, async () => {
+    const { named } = await opened({ weights });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const alert = named("p").find((element) => element.attributes.class === "alert");
+    assert.match(alert.textContent, /damaged/);
+    assert.equal(alert.hidden, false);
+  });
+}
+
 test("a real image is shown beside its reconstruction, and the caption names it", async () => {
   const images = { codes: [[2, -1]], titles: ["Image 0, digit 7"], digits: packed(51) };
   const { button, canvas, real, named, frames } = await opened(images);

@@ -77,13 +77,10 @@ def _page(encoded: EncodedImages, title: str) -> str:
         "title": html.escape(title),
         "style": static("vaelib.css", "page.css"),
         "code": COMMENT.sub("", static("engine.js", "parts.js", "picture.js", "page.js")),
-        # "</script>" inside a string would end the script.
-        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+        # "</script>" inside a string would end the script, and "<!--<script>" would keep it from ending.
+        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    page = static("page.html")
-    for name, text in parts.items():
-        page = page.replace(f"{{{{{name}}}}}", text)
-    return page
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], static("page.html"))
 
 
 def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int, Real
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
@@ -18,6 +18,7 @@ from vaelib.figures.style import (
     INK,
     LINE_COLORS,
     Array,
+    Numbers,
     axes,
     figure_of,
     finite_array,
@@ -50,8 +51,8 @@ def _share_of_height(ax: Axes, inches: float) -> float:
 
 
 def latent_scatter(
-    codes: Float[Array, "image 2"],
-    labels: Int[Array, " image"],
+    codes: Real[Array, "image 2"] | Sequence[Numbers],
+    labels: Int[Array, " image"] | Sequence[int],
     ax: Axes | None = None,
     *,
     circles: Sequence[float] = (),
@@ -90,11 +91,11 @@ def latent_scatter(
 
 
 def gaussian_ellipse(
-    mu: Float[Array, "2"],
-    sigma: Float[Array, "2"] | None = None,
+    mu: Real[Array, "2"] | Numbers,
+    sigma: Real[Array, "2"] | Numbers | None = None,
     ax: Axes | None = None,
     *,
-    cov: Float[Array, "2 2"] | None = None,
+    cov: Real[Array, "2 2"] | Sequence[Numbers] | None = None,
     radii: Sequence[float] = (1, 2),
     color: str = INK,
     label: str | None = None,
@@ -146,11 +147,11 @@ def label_lines(ax: Axes) -> Axes:
 
 
 def training_curves(
-    curves: dict[str, Float[Array, " step"]],
+    curves: dict[str, Real[Array, " step"] | Numbers],
     ax: Axes | None = None,
     *,
-    held_out: dict[str, Float[Array, " step"]] | None = None,
-    x: Float[Array, " step"] | None = None,
+    held_out: dict[str, Real[Array, " step"] | Numbers] | None = None,
+    x: Real[Array, " step"] | Numbers | None = None,
     xlabel: str = "epoch",
     ylabel: str = "nats per image",
 ) -> Axes:
@@ -185,10 +186,10 @@ def training_curves(
 
 
 def band(
-    x: Float[Array, " point"],
-    low: Float[Array, " point"],
-    mid: Float[Array, " point"],
-    high: Float[Array, " point"],
+    x: Real[Array, " point"] | Numbers,
+    low: Real[Array, " point"] | Numbers,
+    mid: Real[Array, " point"] | Numbers,
+    high: Real[Array, " point"] | Numbers,
     ax: Axes | None = None,
     *,
     label: str | None = None,
@@ -209,7 +210,7 @@ def band(
 
 
 def histograms(
-    samples: dict[str, Float[Array, " draw"]],
+    samples: dict[str, Real[Array, " draw"] | Numbers],
     ax: Axes | None = None,
     *,
     bins: int = 50,
@@ -238,9 +239,9 @@ def histograms(
 
 
 def heatmap(
-    x: Float[Array, " column"],
-    y: Float[Array, " row"],
-    values: Float[Array, "row column"],
+    x: Real[Array, " column"] | Numbers,
+    y: Real[Array, " row"] | Numbers,
+    values: Real[Array, "row column"] | Sequence[Numbers],
     ax: Axes | None = None,
     *,
     label: str,

@@ -1,6 +1,7 @@
 """Pictures with words: every figure reaches the page, or the disk, with a description for those who cannot see it."""
 
 import base64
+import errno
 import html
 import os
 from dataclasses import dataclass
@@ -92,6 +93,16 @@ def save(fig: Figure | Axes, path: str | os.PathLike, *, alt: str) -> Path:
     return path
 
 
+def _save_if_allowed(content: bytes, path: str | os.PathLike) -> None:
+    """Write the picture, or say that this folder does not take it: what is to be seen is shown all the same."""
+    try:
+        write_atomically(_target(path), content, overwrite=True)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+            raise
+        print(f"The figure was not saved as {os.fspath(path)!r}: {error.strerror}.")
+
+
 @dataclass(frozen=True)
 class _Shown:
     """What a notebook draws from `data`; a console prints the text alone."""
@@ -118,10 +129,9 @@ def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLi
     fig = _figure(fig)
     alt = _words(alt, "alt", "A curve that rises and levels off.")
     caption = _words(caption, "caption", "The bound is tight after ten epochs.")
-    target = None if save_as is None else _target(save_as)
     content, width = _png(fig, alt)
-    if target is not None:
-        write_atomically(target, content, overwrite=True)
+    if save_as is not None:
+        _save_if_allowed(content, save_as)
     plt.close(fig)
     display(_Shown(alt, {"image/png": base64.b64encode(content).decode()}, {"image/png": {"alt": alt, "width": width}}))
     words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from vaelib import checks
 
 Array = jax.Array | np.ndarray
+Numbers = Sequence[float | int | np.number]
 
 # Ten colours chosen to stay apart under the three common colour-vision deficiencies (Petroff 2021, arXiv:2107.02270).
 # The tests measure it: no two come closer than 17 units of CIELAB; matplotlib's own ten come as close as 5.

@@ -122,6 +122,8 @@ async function weightsOf(page) {
  * @param {ArrayBufferView | Promise<ArrayBufferView>} weights
  */
 async function openPage(page, el, weights = weightsOf(page)) {
+  const loading = Promise.resolve(weights);
+  loading.catch(() => {}); // what goes wrong is said below, once there is a place for it
   const { points = "", labels = "", ...place } = page.plane;
   const plane = place.reach ? { ...place, points: await inflate(points), labels: await inflate(labels) } : {};
   const start = { image_shape: page.image_shape, plane, caption: "", message: "", original: new Uint8Array(0) };
@@ -141,8 +143,12 @@ async function openPage(page, el, weights = weightsOf(page)) {
   const bar = element("div", { class: "bar" }, buttons(page, state, models, digits, shown.glide));
   el.classList.add("vaelib");
   el.append(bar, element("div", { class: "columns" }, [stage, column]));
-  const { decode } = engineFrom({ decode: page.header }, [await weights]);
-  shown.start({ decode });
+  try {
+    const { decode } = engineFrom({ decode: page.header }, [await loading]);
+    shown.start({ decode });
+  } catch {
+    shown.fail(new Error("The decoder's weights in this page are damaged or cut off. Write or load the page again."));
+  }
 }
 
 /** A page inside another takes its colours: the outer page says "light" or "dark". */
