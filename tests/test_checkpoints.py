@@ -234,16 +234,14 @@ def test_a_loop_that_breaks_off_leaves_a_checkpoint_of_its_last_epoch(x, tmp_pat
     assert [epoch.number for epoch in resumed] == [2, 3]
 
 
-def test_a_folder_that_can_not_be_written_is_refused_before_training(x, tmp_path, monkeypatch, compilations):
+def test_a_folder_that_can_not_be_written_is_refused_before_training(x, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    model = small_model()
     monkeypatch.setattr(Path, "write_bytes", full)
-    compilations.clear()
+    monkeypatch.setattr("vaelib.training.Training._train_one_epoch", lambda _: pytest.fail("it was trained"))
     with pytest.raises(OSError, match=r"checkpoint '.*a\.safetensors' can not be written: .*No space left"):
-        train(x, tmp_path / "a.safetensors", count=1, model=model)
-    assert len(compilations) < 3  # no epoch among them
+        train(x, tmp_path / "a.safetensors", count=1)
 
 
 @pytest.mark.parametrize("missing", ["settings", "history"])
