@@ -55,7 +55,7 @@ def latent_scatter(
     labels: Int[Array, " image"] | Sequence[int],
     ax: Axes | None = None,
     *,
-    circles: Sequence[float] = (),
+    circles: Numbers = (),
     names: tuple[str, str] = ("z₁", "z₂"),
 ) -> Axes:
     """The map of labels: one dot a code, coloured by its digit, with each digit's numeral at the median of its codes.
@@ -96,7 +96,7 @@ def gaussian_ellipse(
     ax: Axes | None = None,
     *,
     cov: Real[Array, "2 2"] | Sequence[Numbers] | None = None,
-    radii: Sequence[float] = (1, 2),
+    radii: Numbers = (1, 2),
     color: str = INK,
     label: str | None = None,
 ) -> Axes:
