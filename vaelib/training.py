@@ -340,7 +340,7 @@ def _check_functions(objective, corrupt, optimizer) -> None:
     for name, value in {"objective": objective, "corrupt": corrupt}.items():
         if not callable(value) and (value is not None or name == "objective"):
             raise TypeError(f"{name} must be a function, got {value!r}")
-    if optimizer is not None and not isinstance(optimizer, optax.GradientTransformation):
+    if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise TypeError(f"optimizer must be one of Optax's, such as optax.adam(1e-3), got {optimizer!r}; call it first")
 
 
