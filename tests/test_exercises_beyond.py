@@ -48,10 +48,67 @@ def test_half_covered_wrong(answer, hint):
     assert hint in verdict.message
 
 
+def kl_left(eigenvalues, beta, sigma2):
+    return 0.5 * jnp.sum(jnp.log(jnp.maximum(eigenvalues / (beta * sigma2), 1)))
+
+
+@pytest.mark.parametrize(
+    "answer", [kl_left, lambda e, beta, sigma2: sum(0.5 * np.log(v / beta / sigma2) for v in e if v > beta * sigma2)]
+)
+def test_kl_left_right(answer):
+    assert exercises.check_kl_left(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda e, beta, sigma2: 0.5 * np.sum(np.log(e / (beta * sigma2))), "never negative"),
+        (lambda e, beta, sigma2: 2 * kl_left(e, beta, sigma2), "half"),
+        (lambda e, beta, sigma2: kl_left(e, 1.0, sigma2), "beta = 4.0"),
+        (lambda e, beta, sigma2: np.log(e), "shape ()"),
+    ],
+)
+def test_kl_left_wrong(answer, hint):
+    verdict = exercises.check_kl_left(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+SWINGING = np.tile([[0.12], [-0.12]], (50, 1))
+
+
+def witnesses(first, second, log_var=0.0):
+    return np.hstack([first * np.ones((100, 1)), second * np.ones((100, 1))]), np.full((100, 2), log_var)
+
+
+@pytest.mark.parametrize("answer", [witnesses(SWINGING, 2.0), witnesses(SWINGING, -1.5)])
+def test_witnesses_right(answer):
+    assert exercises.check_witnesses(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (witnesses(0.1, 2.0), "first dimension should be active"),
+        (witnesses(10 * SWINGING, 2.0), "below 0.02"),
+        (witnesses(SWINGING, 20 * SWINGING), "second dimension should be inactive"),
+        (witnesses(SWINGING, 0.5), "above 1 nat"),
+        ((np.zeros((100, 3)), np.zeros((100, 3))), "shape (100, 2)"),
+    ],
+)
+def test_witnesses_wrong(answer, hint):
+    verdict = exercises.check_witnesses(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
 def blank(*arguments): ...
 
 
-@pytest.mark.parametrize("check", [exercises.check_charged, exercises.check_half_covered])
+CHECKS = [exercises.check_charged, exercises.check_half_covered, exercises.check_kl_left, exercises.check_witnesses]
+
+
+@pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("answer", [..., None, blank])
 def test_unattempted(check, answer):
     verdict = check(answer)

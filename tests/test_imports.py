@@ -29,7 +29,7 @@ LAYERS = [
     {"checkpoints", "saving"},
     {"pretrained", "results"},
     {"training"},
-    {"recipes"},
+    {"collapse_study", "recipes"},
     {"studies"},
     {"exercises", "explorer"},
     {"laboratory"},

@@ -31,3 +31,38 @@ def check_half_covered(answer: float) -> str | None:
     if np.isclose(got, np.log(3) + np.log(1.5), rtol=1e-3):
         return "only half of the prior's draws lie where it has to answer 1/3."
     return compare(got, 0.5 * np.log(3) + np.log(1.5), "the loss in nats", rtol=1e-3)
+
+
+@checker
+def check_kl_left(answer: Callable) -> str | None:
+    """Half of log(lambda / beta sigma²) a dimension that survives; the others are silent."""
+    eigenvalues = np.array([6.0, 2.5, 1.0, 0.3, 0.01])
+    for beta, sigma2 in ((1.0, 0.2), (4.0, 0.5), (40.0, 0.5)):
+        got, levels = np.asarray(answer(eigenvalues.copy(), beta, sigma2)), eigenvalues / (beta * sigma2)
+        wanted = 0.5 * np.sum(np.log(np.maximum(levels, 1.0)))
+        if got.shape == () and np.isclose(got, 0.5 * np.sum(np.log(levels))):
+            return "dimensions below beta sigma² count with a negative KL; they are silent, and a KL is never negative."
+        if got.shape == () and wanted and np.isclose(got, 2 * wanted):
+            return "the KL holds half of the logarithm."
+        if complaint := compare(got, wanted, f"the KL for beta = {beta}, sigma² = {sigma2}"):
+            return complaint
+    return None
+
+
+@checker
+def check_witnesses(answer: tuple) -> str | None:
+    """A mean that varies a little is active and costs little; one that is the same for all images costs for nothing."""
+    mu, log_var = (np.asarray(part, np.float64) for part in answer)
+    if mu.shape != (100, 2) or log_var.shape != (100, 2):
+        return f"mu and log_var should have shape (100, 2), got {mu.shape} and {log_var.shape}."
+    active = mu.var(axis=0) > 0.01
+    kl = np.mean(0.5 * (mu**2 + np.exp(log_var) - log_var - 1), axis=0)
+    if not active[0]:
+        return f"the first dimension should be active: its mean varies by {mu[:, 0].var():.4f}, not above 0.01."
+    if not kl[0] < 0.02:
+        return f"the first dimension's mean KL should be below 0.02 nats, got {kl[0]:.3f}."
+    if active[1]:
+        return f"the second dimension should be inactive: its mean varies by {mu[:, 1].var():.4f}, above 0.01."
+    if not kl[1] > 1:
+        return f"the second dimension's mean KL should be above 1 nat, got {kl[1]:.2f}."
+    return None
