@@ -122,7 +122,8 @@ def _costs(drawn_with: str, sigma: float) -> tuple[float, float]:
     """The KL of N(0, sigma²) to N(0, 1), and what the formula gives that takes the output for the other thing."""
     output = math.log(sigma) * (2 if drawn_with == "log sigma²" else 1)
     read = math.exp(output / 2) if drawn_with == "log sigma" else math.exp(output)
-    return tuple(0.5 * (s**2 - 2 * math.log(s) - 1) for s in (sigma, read))
+    meant, taken = (0.5 * (s**2 - 2 * math.log(s) - 1) for s in (sigma, read))
+    return meant, taken
 
 
 EXAMPLES = {

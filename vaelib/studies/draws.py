@@ -37,7 +37,7 @@ def train(images, held_out, L: int, total: int, seed: int, *, stop: int | None =
         binarize=True,
         held_out=held_out,
     )
-    curve = [round(epoch.held_out["elbo"], 3) for epoch in training]
+    curve = [round(epoch.held_out["elbo"], 3) for epoch in training if epoch.held_out is not None]
     return {"L": L, "epochs": total, "seed": seed, "passes": len(images) * (1 + L), "elbo": curve}
 
 

@@ -53,7 +53,7 @@ class MixtureVAE(VAE):
         super()._build_encoder(sizes, rngs)
         self.second = nnx.Linear(sizes["hidden"][-1], 2 * sizes["latent"], rngs=rngs)
 
-    def encode(self, x: Float[Array, "*batch pixel"]) -> TwoGaussians:
+    def encode(self, x: Float[Array, "*batch pixel"]) -> TwoGaussians:  # type: ignore[override]  # no Gaussian, on purpose
         """q(z|x) for images x of shape (*batch, pixel)."""
         mu, log_var = jnp.split(self.second(self.encoder.trunk(x)), 2, axis=-1)
         return TwoGaussians(self.encoder(x), Gaussian(mu, log_var))
