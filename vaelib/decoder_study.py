@@ -1,0 +1,181 @@
+"""Bernoulli or Gaussian, trained to level: how the shipped numbers of notebook 06 were made.
+
+    python -m vaelib.decoder_study --output study.json            all runs, on the full MNIST
+    python -m vaelib.decoder_study --output study.json NAME...    some of them
+
+Each run trains the network 784-200-z10-200-784 on grey digits, with another likelihood, sigma, factor of the KL or
+seed. It is measured on test digits by what every decoder has, its mean m(z): KL and squared error, log P(b) of digits b
+drawn black and white from the grey ones, and log P of the 8-bit image by `vaelib.eight_bit`. Runs of another length, or
+on fewer images, are recorded under a name that says so.
+"""
+
+import os
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from vaelib import eight_bit
+from vaelib.data import binarize, load_mnist
+from vaelib.divergence import kl_to_standard_normal
+from vaelib.evaluation import evaluate
+from vaelib.models import VAE
+from vaelib.objectives import Terms, elbo, log_mean_exp
+from vaelib.pretrained import WEIGHTS
+from vaelib.results import read_results, record_results
+from vaelib.training import fit
+
+STUDY = WEIGHTS / "decoder_study.json"
+BATCH, LEARNING_RATE, EPOCHS, REFIT_EPOCHS = 128, 2e-3, 30, 4
+EVIDENCE_IMAGES, EVIDENCE_DRAWS = 1000, 200
+TABLE_IMAGES = 10_000
+SIGMAS_OF_NORMAL = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # among which the best is taken
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: the family of p(x|z), a Gaussian's sigma, the weight of the KL, and the seed."""
+
+    likelihood: str
+    sigma: float | str = 0.1
+    beta: float = 1.0
+    seed: int = 0
+
+    def train(self, images, epochs: int = EPOCHS) -> VAE:
+        """Train with Adam and a step size that falls to 0 along a cosine."""
+        family = {"sigma": self.sigma} if self.likelihood == "gaussian" else {}
+        model = VAE.create(seed=self.seed, latent=10, hidden=(200,), likelihood=self.likelihood, **family)
+        _fit(model, images, epochs, self.seed, elbo, self.beta)
+        return model
+
+
+SSE_SIGMA = 0.5**0.5  # where the Gaussian's log-density is -SSE and a constant
+SIGMAS, TWINS, BETAS = (0.2, 0.4, 1.0), (0.2, 0.4, 1.0), (0.25, 4.0)
+MATCHED = 0.41  # the sigma at which the Gaussian's KL is the Bernoulli's
+RUNS = {
+    **{f"bernoulli {seed}": Run("bernoulli", seed=seed) for seed in range(3)},
+    **{f"gaussian {seed}": Run("gaussian", MATCHED, seed=seed) for seed in range(3)},
+    **{f"sigma {sigma}": Run("gaussian", sigma) for sigma in SIGMAS},
+    **{f"twin {sigma}": Run("gaussian", SSE_SIGMA, 2 * sigma**2, seed=3) for sigma in TWINS},
+    **{f"beta {beta}": Run("bernoulli", beta=beta) for beta in BETAS},
+}
+
+
+def refit_elbo(model: VAE, x, key, *, table: eight_bit.Table, beta=1.0) -> Terms:
+    """The ELBO of 8-bit images by a table of levels given the mean; no gradient reaches the decoder."""
+    q = model.encode(x)
+    graphdef, weights = nnx.split(model.decoder)
+    mean = nnx.merge(graphdef, jax.lax.stop_gradient(weights))(q.sample(key)).mean
+    recon, kl = table.log_prob(x, mean), kl_to_standard_normal(q)
+    return Terms(recon, kl, recon - beta * kl)
+
+
+@nnx.jit
+def terms_of_mean(model: VAE, x, key) -> dict:
+    """KL, squared error and cross-entropy of the mean, with z drawn from q; each of shape (batch,)."""
+    q = model.encode(x)
+    m = model.decode(q.sample(key)).mean
+    safe = jnp.clip(m, 1e-6, 1 - 1e-6)
+    cross_entropy = -jnp.sum(x * jnp.log(safe) + (1 - x) * jnp.log1p(-safe), axis=-1)
+    return {"kl": kl_to_standard_normal(q), "sse": jnp.sum((x - m) ** 2, axis=-1), "cross_entropy": cross_entropy}
+
+
+@nnx.jit
+def black_and_white_evidence(model: VAE, x, b, key):
+    """The estimate of log P(b) by draws of z from q(z|x), where P(b|z) is Π m^b (1 - m)^(1 - b)."""
+    q = model.encode(x)
+
+    def log_weight(key):
+        z = q.sample(key)
+        m = jnp.clip(model.decode(z).mean, 1e-6, 1 - 1e-6)
+        log_p = jnp.sum(b * jnp.log(m) + (1 - b) * jnp.log1p(-m), axis=-1)
+        return log_p + model.prior().log_prob(z) - q.log_prob(z)
+
+    return log_mean_exp(jax.lax.map(log_weight, jax.random.split(key, EVIDENCE_DRAWS)))
+
+
+def table_elbo(model: VAE, images, test_images, seed: int) -> dict:
+    """The ELBO of log P(8-bit image) by a table, after the encoder, alone, was trained for it."""
+    model, key = nnx.merge(*nnx.split(model)), jax.random.key(seed)
+    table = _count(model, images, key)
+    _fit(model, images, REFIT_EPOCHS, seed, partial(refit_elbo, table=table), 1.0)
+    table = _count(model, images, key)
+    return evaluate(model, test_images, key, objective=partial(refit_elbo, table=table))
+
+
+def _count(model: VAE, images, key) -> eight_bit.Table:
+    return eight_bit.Table.count(images[:TABLE_IMAGES], _drawn_mean(model, images[:TABLE_IMAGES], key))
+
+
+@nnx.jit
+def _drawn_mean(model: VAE, x, key):
+    return model.decode(model.encode(x).sample(key)).mean
+
+
+def measure(model: VAE, images, test_images, *, refit: bool) -> dict:
+    """All numbers of a trained model, as means over test images, in nats per image."""
+    draw_key, key, evidence_key = jax.random.split(jax.random.key(0), 3)
+    means = {name: float(values.mean()) for name, values in terms_of_mean(model, test_images, key).items()}
+    x = test_images[:EVIDENCE_IMAGES]
+    evidence = np.asarray(black_and_white_evidence(model, x, binarize(x, draw_key), evidence_key))
+    means |= {"log_P_b": float(evidence.mean())}
+    mean = _drawn_mean(model, test_images, key)
+    normals = [float(eight_bit.normal(test_images, mean, sigma).mean()) for sigma in SIGMAS_OF_NORMAL]
+    means |= {"normal": max(normals), "sigma_of_normal": SIGMAS_OF_NORMAL[int(np.argmax(normals))]}
+    means |= {"continuous_bernoulli": float(eight_bit.continuous_bernoulli(test_images, mean).mean())}
+    return means | ({"table": table_elbo(model, images, test_images, 7)} if refit else {})
+
+
+def _fit(model, images, epochs, seed, objective, beta) -> None:
+    schedule = optax.cosine_decay_schedule(LEARNING_RATE, epochs * (len(images) // BATCH))
+    fit(
+        model,
+        images,
+        jax.random.key(seed),
+        epochs=epochs,
+        batch_size=BATCH,
+        learning_rate=schedule,
+        objective=objective,
+        beta=beta,
+        progress=False,
+    )
+
+
+@click.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON file to add to.")
+@click.option("--source", type=click.Choice(("bundled", "tfds")), default="tfds", show_default=True)
+@click.option("--limit", type=click.IntRange(BATCH), help="Train on the first so many images only.")
+@click.option("--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def main(output, source, limit, epochs, names):
+    """Train and measure the runs NAME... (all by default)."""
+    if unknown := sorted(set(names) - set(RUNS)):
+        raise click.UsageError(f"there is no run {', '.join(unknown)}; there are {', '.join(RUNS)}")
+    images, _ = load_mnist("train", source=source, limit=limit)
+    test_images, _ = load_mnist("test", source=source)
+    for name in names or RUNS:
+        run = RUNS[name]
+        click.echo(name)
+        result = measure(run.train(images, epochs), images, test_images, refit=_is_judged(name))
+        short = "" if (limit, epochs) == (None, EPOCHS) else f", {epochs} epochs of {len(images)} images"
+        record_results(output, name + short, {"run": asdict(run), "epochs": epochs, "images": len(images)} | result)
+
+
+def _is_judged(name: str) -> bool:
+    """Whether a run takes part in the comparison of 8-bit images, for which its encoder is trained once more."""
+    return name.split()[0] in ("bernoulli", "gaussian")
+
+
+def load_study() -> dict:
+    """The shipped results of all runs, by name."""
+    return read_results(os.fspath(STUDY))
+
+
+if __name__ == "__main__":
+    main()
