@@ -83,3 +83,59 @@ def test_wrong(check, answer, hint):
     verdict = getattr(exercises, check)(answer)
     assert verdict.passed is False
     assert hint in verdict.message
+
+
+def categorical(a, x):
+    p = scipy.special.softmax(a)
+    return -np.log(p[x]), p - np.eye(256)[x]
+
+
+def categorical_by_jax(a, x):
+    def loss(a):
+        return -jax.nn.log_softmax(a)[x]
+
+    return loss(a), jax.grad(loss)(jnp.asarray(a, jnp.float32))
+
+
+@pytest.mark.parametrize("answer", [categorical, categorical_by_jax])
+def test_categorical_right(answer):
+    assert exercises.check_categorical(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda a, x: categorical(a, x)[0], "two things"),
+        (lambda a, x: (-categorical(a, x)[0], categorical(a, x)[1]), "log-likelihood"),
+        (lambda a, x: (categorical(a, x)[0], -categorical(a, x)[1]), "other sign"),
+        (lambda a, x: (categorical(a, x)[0], scipy.special.softmax(a)), "the gradient at x"),
+        (lambda a, x: (0.0, a), "the loss at x"),
+    ],
+)
+def test_categorical_wrong(answer, hint):
+    verdict = exercises.check_categorical(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+HALF, BLACK, TENTH = np.full(784, 0.5), np.zeros(784), np.full(784, 0.1)
+
+
+def test_misleading_right():
+    assert exercises.check_misleading(((HALF, HALF), (BLACK, TENTH))).passed is True
+    assert exercises.check_misleading([[HALF, HALF + 0.01], [BLACK, TENTH]]).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (((BLACK, TENTH), (HALF, HALF)), "the nearer one"),
+        (((BLACK, TENTH / 10), (BLACK, TENTH)), "100 higher"),
+        (((HALF[:10], HALF), (BLACK, TENTH)), "shape (784,)"),
+        (((HALF, HALF), (BLACK, BLACK)), "ends left out"),
+    ],
+)
+def test_misleading_wrong(answer, hint):
+    verdict = exercises.check_misleading(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message

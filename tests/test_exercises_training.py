@@ -1,12 +1,18 @@
 """The checkers of notebook 07: right answers in any form pass, wrong ones are told what is off."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
+from flax import nnx
 
 import vaelib
 from vaelib.exercises import training as exercises
+from vaelib.studies import load_study
 
 
 @pytest.mark.parametrize("answer", [784 * np.log(2), 543.4, jnp.log(2.0) * 784, np.float32(543.43)])
@@ -24,37 +30,169 @@ def test_grey_cost_wrong(answer, hint):
     assert hint in verdict.message
 
 
-def solution(model, x, key):
-    q = model.encode(x)
-    z = q.sample(key)
-    return model.decode(z).log_prob(x) - vaelib.kl_to_standard_normal(q)
+def mean_image():
+    images, _ = vaelib.load_mnist("train", limit=10_000)
+    return np.asarray(images, np.float64).mean(axis=0)
 
 
-def by_weights(model, x, key):
-    """Another right answer: the mean log weight is the ELBO too, only noisier."""
-    return jnp.mean(vaelib.log_weights(model, x, key, num_samples=2), axis=0)
+def entropy(p):
+    return scipy.special.entr(p) + scipy.special.entr(1 - p)
 
 
-@pytest.mark.parametrize("answer", [solution, by_weights, lambda m, x, k: vaelib.elbo(m, x, k, num_samples=3).elbo])
-def test_elbo_right(answer):
-    assert exercises.check_elbo(answer).passed is True
+def test_ignored_code_right():
+    coded = scipy.stats.bernoulli(mean_image()).entropy().sum()  # another library's entropy
+    assert exercises.check_ignored_code(coded).passed is True
+    assert exercises.check_ignored_code(jnp.float32(coded)).passed is True
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda: -entropy(mean_image()).sum(), "minus"),
+        (lambda: entropy(mean_image()).mean(), "their sum"),
+        (lambda: 784 * entropy(mean_image().mean()), "each has its own"),
+        (lambda: entropy(np.asarray(vaelib.load_mnist("train")[0])).sum(-1).mean(), "average the images first"),
+        (lambda: 784 * np.log(2), "should be"),
+    ],
+)
+def test_ignored_code_wrong(wrong, hint):
+    verdict = exercises.check_ignored_code(wrong())
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+MATCH = {"A": "log sigma for log sigma²", "B": "stopped gradient", "C": "mean over pixels", "D": "forgotten ½"}
+
+
+def test_bugs_right():
+    assert exercises.check_bugs(MATCH).passed is True
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda m, x, k: solution(m, x, k).mean(), "one number"),
-        (lambda m, x, k: solution(m, x, k)[:, None], "shape (6,)"),
-        (lambda m, x, k: solution(m, x, jax.random.key(0)), "same for every key"),
-        (lambda m, x, k: solution(m, x, k) + 2 * vaelib.kl_to_standard_normal(m.encode(x)), "KL subtracted"),
-        (lambda m, x, k: print(), "one ELBO an image"),
-        (lambda m, x, k: 1 / 0, "ZeroDivisionError"),
+        (MATCH | {"B": MATCH["C"], "C": MATCH["B"]}, "B, C are not right"),
+        (MATCH | {"D": "a typo"}, "no bug 'a typo'"),
+        (MATCH | {"D": ...}, "still have no bug"),
+        ({"A": MATCH["A"]}, "each letter"),
+        ("A", "each letter"),
     ],
 )
-def test_elbo_wrong(answer, hint):
-    verdict = exercises.check_elbo(answer)
+def test_bugs_wrong(answer, hint):
+    verdict = exercises.check_bugs(answer)
     assert verdict.passed is False
     assert hint in verdict.message
+
+
+def test_the_bugs_are_those_of_the_study():
+    study = load_study("bugs")
+    assert set(MATCH.values()) == set(study) - {"none"}
+    ends = {bug: {name: values[-1] for name, values in curves.items()} for bug, curves in study.items()}
+    right = ends["none"]
+    assert ends[MATCH["A"]]["recon"] > right["recon"]
+    assert ends[MATCH["A"]]["kl"] < 0.9 * right["kl"]
+    assert ends[MATCH["B"]]["recon"] < -200
+    assert ends[MATCH["B"]]["kl"] < 0.01
+    assert ends[MATCH["C"]]["recon"] > -1
+    assert ends[MATCH["D"]]["kl"] > 1.2 * right["kl"]
+
+
+class Deeper(nnx.Module):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        self.from_x, self.second_x = nnx.Linear(784, hidden, rngs=rngs), nnx.Linear(hidden, hidden, rngs=rngs)
+        self.mu, self.log_var = nnx.Linear(hidden, latent, rngs=rngs), nnx.Linear(hidden, latent, rngs=rngs)
+        self.from_z, self.second_z = nnx.Linear(latent, hidden, rngs=rngs), nnx.Linear(hidden, hidden, rngs=rngs)
+        self.logits = nnx.Linear(hidden, 784, rngs=rngs)
+
+    def encode(self, x):
+        h = nnx.relu(self.second_x(nnx.relu(self.from_x(x))))
+        return self.mu(h), self.log_var(h)
+
+    def decode(self, z):
+        return self.logits(nnx.relu(self.second_z(nnx.relu(self.from_z(z)))))
+
+
+class OtherActivation(Deeper):
+    def decode(self, z):
+        return self.logits(nnx.tanh(self.second_z(nnx.gelu(self.from_z(z)))))
+
+
+class Unused(Deeper):
+    def decode(self, z):
+        return self.logits(nnx.relu(self.from_z(z)))
+
+
+class Shallow(Unused):
+    def __init__(self, **options):
+        super().__init__(**options)
+        del self.second_x, self.second_z
+
+    def encode(self, x):
+        h = nnx.relu(self.from_x(x))
+        return self.mu(h), self.log_var(h)
+
+
+class OneOutput(Deeper):
+    def encode(self, x):
+        return super().encode(x)[0], jnp.zeros(())
+
+
+@pytest.mark.parametrize("answer", [Deeper, OtherActivation])
+def test_deeper_right(answer):
+    assert exercises.check_deeper(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"), [(Unused, "nothing passes"), (Shallow, "yours has 5"), (OneOutput, "two arrays")]
+)
+def test_deeper_wrong(answer, hint):
+    verdict = exercises.check_deeper(answer)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+def gaussian_elbo(net, x, key, sigma, *, half=0.5, constant=True, kl_weight=1.0, noise=1.0):
+    mu, log_var = net.encode(x)
+    z = mu + noise * jnp.exp(0.5 * log_var) * jax.random.normal(key, mu.shape)
+    log_p = -half * ((x - jax.nn.sigmoid(net.decode(z))) / sigma) ** 2
+    log_p -= constant * (jnp.log(sigma) + 0.5 * jnp.log(2 * jnp.pi))
+    kl = 0.5 * jnp.sum(mu**2 + jnp.exp(log_var) - log_var - 1, axis=-1)
+    return jnp.mean(jnp.sum(log_p, axis=-1) - kl_weight * kl)
+
+
+def by_library(net, x, key, sigma):
+    """Another right answer, by the library's Gaussian."""
+    mu, log_var = net.encode(x)
+    q = vaelib.Gaussian(mu, log_var)
+    mean = jax.nn.sigmoid(net.decode(q.sample(key)))
+    p = vaelib.Gaussian(mean, jnp.full(mean.shape, 2 * jnp.log(sigma)))
+    return jnp.mean(p.log_prob(x) - vaelib.kl_to_standard_normal(q))
+
+
+@pytest.mark.parametrize("answer", [gaussian_elbo, by_library])
+def test_gaussian_elbo_right(answer):
+    assert exercises.check_gaussian_elbo(answer).passed is True
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"constant": False}, "is missing, once for each pixel"),
+        ({"kl_weight": 0.0}, "KL is missing"),
+        ({"half": 1.0}, "½ is missing"),
+        ({"noise": 0.0}, "same for every key"),
+        ({"kl_weight": 3.0}, "should be"),
+    ],
+)
+def test_gaussian_elbo_wrong(options, hint):
+    verdict = exercises.check_gaussian_elbo(functools.partial(gaussian_elbo, **options))
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+def test_the_loss_is_no_elbo():
+    verdict = exercises.check_gaussian_elbo(lambda *inputs: -gaussian_elbo(*inputs))
+    assert "return the ELBO" in verdict.message
 
 
 def test_beta_of_mean():
@@ -66,7 +204,16 @@ def test_beta_of_mean():
 def blank(model, x, key): ...
 
 
-@pytest.mark.parametrize("check", [exercises.check_grey_cost, exercises.check_elbo, exercises.check_beta_of_mean])
+@pytest.mark.parametrize(
+    "check",
+    [
+        exercises.check_grey_cost,
+        exercises.check_ignored_code,
+        exercises.check_bugs,
+        exercises.check_gaussian_elbo,
+        exercises.check_beta_of_mean,
+    ],
+)
 @pytest.mark.parametrize("answer", [..., None, blank])
 def test_unattempted(check, answer):
     verdict = check(answer)

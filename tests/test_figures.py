@@ -631,3 +631,31 @@ def test_a_figure_is_shown_where_it_can_not_be_saved(images, tmp_path, monkeypat
     out = capsys.readouterr().out
     assert re.search(r"not saved as '.*digits\.png': Read-only file system\.", out)
     assert out.endswith(f"{ALT}\nNoise.\n")
+
+
+# The architecture
+
+
+def test_architecture_names_every_layer_and_its_width():
+    ax = figures.architecture(pixels=784, hidden=(300, 100), latent=7, activation="tanh", output="scores")
+    written = [text.get_text() for text in ax.texts]
+    for words, times in {
+        "784": 2,
+        "300": 2,
+        "100": 2,
+        "7": 3,
+        "tanh": 4,
+        "scores": 1,
+        "z": 1,
+        "ε ~ N(0, I)": 1,
+    }.items():
+        assert written.count(words) == times, words
+    places = {text.get_text(): text.get_position()[0] for text in ax.texts}
+    assert places["x"] < places["μ"] < places["z"] < places["scores"]
+    widths = [text for text in written if text.isdigit()]
+    assert len(ax.patches) == len(widths) == 9, "a box a layer"
+
+
+def test_architecture_refuses_what_is_no_width():
+    with pytest.raises(ValueError, match="latent"):
+        figures.architecture(pixels=784, hidden=(300,), latent=0, activation="relu")

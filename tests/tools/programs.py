@@ -31,9 +31,9 @@ LIMITS = {
     "04_kl": 75,
     "05_reparameterisation": 65,
     "06_decoders": 90,
-    "07_training": 65,
+    "07_training": 101,
     "08_autoencoders": 80,
-    "09_questions": 45,
+    "09_questions": 50,
     "10_beyond": 55,
 }
 # JAX reports this event for every program that a process has not met before, whether it is then found in the

@@ -74,3 +74,43 @@ def check_softmax(answer: Callable) -> str | None:
         if complaint := compare(got, wanted, f"the softmax at temperature {temperature}", rtol=1e-3):
             return complaint
     return None
+
+
+@checker
+def check_categorical(answer: Callable) -> str | None:
+    """The cross-entropy of 256 scores; its gradient is p - y, as for every softmax."""
+    a = np.random.default_rng(36).normal(size=256)
+    p = np.exp(a - a.max()) / np.exp(a - a.max()).sum()
+    for x in (0, 7, 255):
+        got = answer(a.copy(), x)
+        if not isinstance(got, tuple | list) or len(got) != 2:
+            return "return two things, the loss and its gradient."
+        if np.shape(got[0]) == () and np.isclose(got[0], np.log(p[x])):
+            return "that is the log-likelihood; the loss is minus it."
+        if complaint := compare(got[0], -np.log(p[x]), f"the loss at x = {x}"):
+            return complaint
+        wanted = p - (np.arange(256) == x)
+        if np.shape(got[1]) == (256,) and np.allclose(got[1], -wanted):
+            return "that is the gradient of the log-likelihood; the loss has the other sign."
+        if complaint := compare(got[1], wanted, f"the gradient at x = {x}"):
+            return complaint
+    return None
+
+
+@checker
+def check_misleading(answer: tuple) -> str | None:
+    """Cross-entropy alone would call the better reconstruction the worse one: their floors differ."""
+    pairs = [[np.asarray(image, float) for image in pair] for pair in answer]
+    for name, pair in zip(("good", "bad"), pairs, strict=True):
+        if any(image.shape != (784,) for image in pair):
+            return f"x_{name} and p_{name} should have shape (784,), got {[image.shape for image in pair]}."
+        x, p = pair
+        if not (x.min() >= 0 and x.max() <= 1 and p.min() > 0 and p.max() < 1):
+            return f"x_{name} should lie in [0, 1] and p_{name} between 0 and 1, ends left out."
+    squared = [float(np.sum((x - p) ** 2)) for x, p in pairs]
+    cross = [float(-np.sum(x * np.log(p) + (1 - x) * np.log1p(-p))) for x, p in pairs]
+    if not squared[0] < squared[1]:
+        return f"the squared errors are {squared[0]:.3g} and {squared[1]:.3g}: p_good should be the nearer one."
+    if not cross[0] >= cross[1] + 100:
+        return f"the cross-entropies are {cross[0]:.0f} and {cross[1]:.0f} nats: the first should be 100 higher."
+    return None

@@ -5,12 +5,19 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
+from scipy.special import entr
 
+from vaelib.data import load_mnist
 from vaelib.exercises.verdict import checker, compare
-from vaelib.models import VAE
-from vaelib.objectives import log_weights
 
-TRIES = 50
+BUG_ORDER = ("log sigma for log sigma²", "stopped gradient", "mean over pixels", "forgotten ½")  # of A, B, C, D
+BUG_HINTS = {
+    "log sigma for log sigma²": "With the noise too small for what the KL is told, both printed terms look *better*.",
+    "stopped gradient": "The decoder learns, the encoder hears of the KL alone: what will it do, and what is left?",
+    "mean over pixels": "The printed reconstruction is then 784 times too small.",
+    "forgotten ½": "The KL is printed, and charged, at twice its size.",
+}
 
 
 @checker
@@ -28,26 +35,101 @@ def check_grey_cost(answer: float) -> str | None:
 
 
 @checker
-def check_elbo(answer: Callable) -> str | None:
-    """The function is the ELBO: it agrees with vaelib's on new images, new weights and a new key."""
-    model = VAE.create(seed=5, latent=3, hidden=(16,), pixels=12)
-    x = jax.random.bernoulli(jax.random.key(1), 0.4, (6, 12)).astype(jnp.float32)
-    log_w = log_weights(model, x, jax.random.key(2), num_samples=5000)  # their mean is the ELBO, by another way
-    mean, error = jnp.mean(log_w, axis=0), jnp.std(log_w, axis=0) / TRIES**0.5
-    got = [answer(model, x, jax.random.key(1000 + i)) for i in range(TRIES)]
-    if np.shape(got[0]) == ():
-        return "your function returns one number; return one ELBO an image, shape (batch,)."
-    if np.shape(got[0]) != (6,):
-        return f"the ELBO should have shape (6,) for six images, got {np.shape(got[0])}. Which axis do you sum over?"
-    if np.array_equal(got[0], got[1]):
-        return "the result is the same for every key: z should be a draw from q, made with the key."
-    distance = jnp.abs(jnp.mean(jnp.asarray(got), 0) - mean) / error
-    if float(distance.max()) > 6:
-        off = float(jnp.mean(jnp.mean(jnp.asarray(got), 0) - mean))
-        return (
-            f"on average your ELBO differs by {off:.3g} nats. Is the KL subtracted, and summed over latent dimensions?"
-        )
+def check_ignored_code(answer: float) -> str | None:
+    """A decoder that ignores z does best with each pixel's mean, and pays the entropy of 784 coins with those means."""
+    images, _ = load_mnist("train", limit=10_000)
+    mean = np.asarray(images, np.float64).mean(axis=0)
+    wanted = float(np.sum(entr(mean) + entr(1 - mean)))
+    got = float(answer)
+    each = float(np.sum(entr(images) + entr(1 - images), axis=-1, dtype=np.float64).mean())
+    for value, hint in {
+        -wanted: "that is the log-probability; the loss is minus it.",
+        wanted / 784: "that is the mean over the pixels; the loss is their sum.",
+        float(
+            784 * (entr(mean.mean()) + entr(1 - mean.mean()))
+        ): "that is one probability for all pixels; each has its own.",
+        each: "that is the mean entropy of the images; average the images first, then take the entropy.",
+    }.items():
+        if np.isclose(got, value, rtol=1e-2):
+            return hint
+    return compare(got, wanted, "the loss in nats", rtol=1e-2)
+
+
+@checker
+def check_bugs(answer: dict[str, str]) -> str | None:
+    """All four: a bug is read off the size of the terms, before anything is debugged."""
+    wanted = dict(zip("ABCD", BUG_ORDER, strict=True))
+    if not isinstance(answer, dict) or set(answer) != set(wanted):
+        return 'give one bug for each letter, {"A": ..., "B": ..., "C": ..., "D": ...}.'
+    unknown = sorted(set(map(str, answer.values())) - set(BUG_ORDER))
+    if unknown == [str(...)]:
+        return "some letters still have no bug."
+    if unknown:
+        return f"there is no bug {unknown[0]!r}; the four are {', '.join(BUG_ORDER)}."
+    wrong = [letter for letter in wanted if answer[letter] != wanted[letter]]
+    if not wrong:
+        return None
+    return f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not right. {BUG_HINTS[answer[wrong[0]]]}"
+
+
+@checker
+def check_deeper(answer: type) -> str | None:
+    """Two hidden layers in each network, and the loss reaches all of their weights."""
+    net = answer(latent=3, hidden=7, rngs=nnx.Rngs(0))
+    x = jax.random.bernoulli(jax.random.key(1), 0.4, (16, 784)).astype(jnp.float32)
+    mu, log_var = net.encode(x)
+    if (np.shape(mu), np.shape(log_var)) != ((16, 3), (16, 3)):
+        return f"encode should return two arrays of shape (16, 3), got {np.shape(mu)} and {np.shape(log_var)}."
+    if np.shape(net.decode(mu)) != (16, 784):
+        return f"decode should return shape (16, 784), got {np.shape(net.decode(mu))}."
+
+    def loss(net):
+        mu, log_var = net.encode(x)
+        return jnp.sum(mu**2 + jnp.exp(log_var)) + jnp.sum(net.decode(mu) ** 2)
+
+    kernels = [value[...] for _, value in nnx.to_flat_state(nnx.grad(loss)(net)) if value[...].ndim == 2]
+    if len(kernels) < 7:
+        return f"there should be 7 layers, two hidden ones in each network and three others; yours has {len(kernels)}."
+    if not all(np.any(kernel) for kernel in kernels):
+        return "there is a layer that nothing passes through: use it in encode or in decode."
     return None
+
+
+class _Known:
+    """A page's network with known outputs: the decoder's are `level`, and `slope` times the sum of z more."""
+
+    def __init__(self, slope: float):
+        self.slope = slope
+
+    def encode(self, x):
+        return jnp.full((len(x), 2), 0.5), jnp.full((len(x), 2), -1.0)
+
+    def decode(self, z):
+        return jnp.full((len(z), 5), 0.3) + self.slope * jnp.sum(z, axis=-1, keepdims=True)
+
+
+@checker
+def check_gaussian_elbo(answer: Callable) -> str | None:
+    """A Gaussian with the sigmoid as its mean, its squared error and its constant; the rest of the page stays."""
+    x = jax.random.uniform(jax.random.key(0), (6, 5))
+    for sigma in (0.1, 0.7):
+        squared = np.square(np.asarray(x) - 1 / (1 + np.exp(-0.3))).sum(-1).mean()
+        constant = 5 * (np.log(sigma) + 0.5 * np.log(2 * np.pi))
+        kl = 0.5 * 2 * (0.25 + np.exp(-1.0) + 1.0 - 1)
+        wanted = -squared / (2 * sigma**2) - constant - kl
+        got = answer(_Known(0.0), x, jax.random.key(1), sigma)
+        for value, hint in {
+            wanted + constant: "log(sigma √(2π)) is missing, once for each pixel.",
+            wanted + kl: "the KL is missing.",
+            -wanted: "that is the loss; return the ELBO.",
+            wanted - squared / (2 * sigma**2): "a ½ is missing in the squared error.",
+        }.items():
+            if np.shape(got) == () and np.isclose(got, value, rtol=1e-3):
+                return hint
+        if complaint := compare(got, wanted, f"the ELBO at sigma = {sigma}", rtol=1e-3):
+            return complaint
+    one, other = (float(answer(_Known(1.0), x, jax.random.key(seed), 0.5)) for seed in (1, 2))
+    return "the result is the same for every key: z should be a draw from q." if one == other else None
 
 
 @checker

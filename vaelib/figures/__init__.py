@@ -4,6 +4,7 @@ Each function draws on the Axes it is given, or on a new figure, and returns the
 the picture. `show` puts it on the page with a caption and a description. No function here knows of models.
 """
 
+from vaelib.figures.architecture import architecture
 from vaelib.figures.digits import digit_rows, manifold, prior_grid, reconstruction_sheet, show_digits
 from vaelib.figures.plots import (
     band,
@@ -21,6 +22,7 @@ __all__ = [
     "CLASS_COLORS",
     "LINE_COLORS",
     "QUANTITY_COLORS",
+    "architecture",
     "band",
     "digit_rows",
     "gaussian_ellipse",

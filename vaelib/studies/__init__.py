@@ -11,6 +11,7 @@ from os import PathLike
 
 from vaelib import checks
 from vaelib.results import read_results, record_results
+from vaelib.studies import latent_sizes, variants
 from vaelib.studies.bound import bound
 from vaelib.studies.draws import draws
 from vaelib.studies.families import families
@@ -21,8 +22,12 @@ Entries = Iterator[tuple[str, Callable[[], dict]]]  # each with its name, and wh
 STUDIES: dict[str, Callable[..., Entries]] = {
     "bound": bound,
     "draws": draws,
+    "bugs": variants.bugs,
     "families": families,
+    "latent-sizes": latent_sizes.entries,
     "naive": naive,
+    "optimizers": variants.optimizers,
+    "spreads": variants.spreads,
 }
 
 ANSWERS = "other-libraries"  # what their samplers and KLs said to tests/tools/ask_other_libraries.py
