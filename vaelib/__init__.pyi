@@ -32,6 +32,7 @@ from .explorer import live_figure as live_figure
 from .history import History as History
 from .images import LoadedImages as LoadedImages
 from .images import load_images as load_images
+from .laboratory import lab as lab
 from .latents import active_units as active_units
 from .latents import codes as codes
 from .latents import latent_activity as latent_activity

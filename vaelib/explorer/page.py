@@ -72,7 +72,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
             "show it with explore(model), which has a kernel"
         )
     header, weights = _close_enough(layers, encoded).packed()
-    state = state_of(encoded, header, _text(_planes(weights, 2 if header["half"] else 4)))
+    state = state_of(encoded, header, deflated(_planes(weights, 2 if header["half"] else 4)))
     parts = {
         "title": html.escape(title),
         "style": static("vaelib.css", "page.css"),
@@ -92,7 +92,7 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
     return {
         "image_shape": encoded.model.image_shape,
         "header": header,
-        "plane": {name: _text(value) if isinstance(value, bytes) else value for name, value in plane.items()},
+        "plane": {name: deflated(value) if isinstance(value, bytes) else value for name, value in plane.items()},
         "names": [dimension(dim) for dim in range(encoded.model.latent)],
         "order": encoded.order,
         "reach": [float(reach) for reach in encoded.reach],
@@ -101,7 +101,7 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
         "prior": encoded.prior,
         "origin": encoded.origin,
         "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
-        "digits": _text(as_bytes(encoded.images[:shown]).tobytes()),
+        "digits": deflated(as_bytes(encoded.images[:shown]).tobytes()),
         "weights": weights,
     }
 
@@ -123,7 +123,7 @@ def _planes(data: bytes, size: int) -> bytes:
     return np.frombuffer(data, np.uint8).reshape(-1, size).T.tobytes()
 
 
-def _text(data: bytes) -> str:
+def deflated(data: bytes) -> str:
     """Bytes for a page: deflated, in base 64."""
     compress = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return base64.b64encode(compress.compress(data) + compress.flush()).decode()

@@ -7,8 +7,8 @@ const folder = new URL("../../../vaelib/laboratory/", import.meta.url);
 
 export const kernels = () => new WebAssembly.Module(readFileSync(new URL("kernels/kernels.wasm", folder)));
 
-// The names asked for, out of the files joined.
-export function load(files, names) {
+// The names asked for, out of the files joined and of more text, whose functions take the place of theirs.
+export function load(files, names, more = "") {
   const text = files.map((file) => readFileSync(new URL(`static/${file}`, folder), "utf8")).join("\n");
-  return vm.runInThisContext(`(() => {\n${text}\nreturn { ${names.join(", ")} };\n})()`);
+  return vm.runInThisContext(`(() => {\n${text}\n${more}\nreturn { ${names.join(", ")} };\n})()`);
 }

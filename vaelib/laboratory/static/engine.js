@@ -52,7 +52,7 @@ function kernelsWith(module, room) {
  * @param {Sizes} sizes
  * @param {number} batch
  */
-function network(module, sizes, batch) {
+function vae(module, sizes, batch) {
   const { pixels, hidden, latent } = sizes;
   const layers = layersOf(sizes);
   const count = layers[layers.length - 1].end;

@@ -37,7 +37,7 @@ function training(module, data, settings) {
   const count = data.train.length / pixels;
   const heldOutCount = data.heldOut.length / pixels;
   const { seed, hidden, latent, batch_size: batch } = settings;
-  const net = network(module, { pixels, hidden, latent }, batch);
+  const net = vae(module, { pixels, hidden, latent }, batch);
   const [weightDraws, orderDraws, noiseDraws] = [STREAMS.weights, STREAMS.order, STREAMS.noise].map((s) => uniforms(seed, s));
   const heldOutNoise = fillNormal(uniforms(seed, STREAMS.heldOut), new Float32Array(heldOutCount * latent));
   let priorSeed = seed;

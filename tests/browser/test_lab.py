@@ -1,0 +1,359 @@
+"""The lab in a real browser: it trains, each control changes what it says, and nothing is asked of the network."""
+
+import json
+
+import numpy as np
+import pytest
+from lab import heap, watched
+from loopback import serve
+
+from vaelib.laboratory import save_page
+from vaelib.laboratory.weights import flat_weights
+from vaelib.models import VAE
+
+# Bernoulli, 2,000 digits: untrained it is -543 nats, and the mean image alone reaches -206.
+REACHED_IN_5_SECONDS = -230
+LISTEN = """
+  window.frames_ = [];
+  addEventListener('frame', ({ detail, target }) => {
+    window.frames_ = [detail];
+    target.frame = detail;
+  }, { capture: true });
+"""
+LAST = "() => window.frames_.at(-1)"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return save_page(tmp_path_factory.mktemp("lab") / "lab.html")
+
+
+@pytest.fixture
+def opened(page, path):
+    """The page from disk, its first frame drawn, and its frames at hand."""
+    return open_at(page, path.as_uri())
+
+
+def open_at(page, address):
+    page.add_init_script(LISTEN)
+    page.goto(address)
+    page.wait_for_function("() => window.frames_?.length && document.querySelector('.status').textContent")
+    return page
+
+
+def array(page, expression):
+    """Numbers of the last frame."""
+    return np.array(page.evaluate(f"() => Array.from(window.frames_.at(-1).{expression})"))
+
+
+def codes(page):
+    return array(page, "mu").reshape(-1, 2)
+
+
+def steps(page):
+    return page.evaluate(f"({LAST})().steps")
+
+
+def until(page, condition, timeout=60_000):
+    """Wait for a frame of which this holds."""
+    page.wait_for_function(f"() => {{ const f = window.frames_.at(-1); return {condition}; }}", timeout=timeout)
+
+
+def train(page, count):
+    """Train for so many steps more."""
+    goal = steps(page) + count
+    page.get_by_role("button", name="Play").click()
+    until(page, f"f.steps >= {goal}", timeout=120_000)
+    pause(page)
+
+
+def pause(page):
+    page.get_by_role("button", name="Pause").click()
+    until(page, "!f.playing && f.heldOut")
+
+
+def held_out(page):
+    terms = page.evaluate(f"({LAST})().heldOut")
+    return terms["recon"], terms["kl"]
+
+
+def set_slider(page, name, text):
+    """Move a slider by keys to the value that reads so."""
+    slider = page.get_by_role("slider", name=name)
+    slider.focus()
+    slider.press("Home")
+    for _ in range(12):
+        if slider.get_attribute("aria-valuetext") == text:
+            return
+        slider.press("ArrowRight")
+    raise AssertionError(f"{name} has no value {text}")
+
+
+@pytest.mark.parametrize("way", ["disk", "server"])
+def test_five_seconds_of_training_raise_the_elbo(page, path, way):
+    with serve(path.parent) as address:
+        open_at(page, path.as_uri() if way == "disk" else f"{address}/{path.name}")
+        recon, kl = held_out(page)
+        assert recon - kl < -500
+        page.get_by_role("button", name="Play").click()
+        page.wait_for_timeout(5000)
+        pause(page)
+        recon, kl = held_out(page)
+        assert recon - kl > REACHED_IN_5_SECONDS
+        assert f"ELBO {recon - kl:.1f} nats" in page.locator(".terms").inner_text()
+        assert "images" in page.locator(".status").inner_text()
+
+
+def test_one_step_pause_reset_and_seed(opened):
+    first = codes(opened)
+    opened.get_by_role("button", name="One step").click()
+    until(opened, "f.steps === 1")
+    assert not np.array_equal(codes(opened), first)
+    train(opened, 20)
+    stopped = steps(opened)
+    opened.wait_for_timeout(300)
+    assert steps(opened) == stopped
+    opened.get_by_role("button", name="Reset").click()
+    until(opened, "f.steps === 0")
+    np.testing.assert_array_equal(codes(opened), first)
+    opened.get_by_label("Seed").fill("1")
+    opened.get_by_label("Seed").press("Enter")
+    opened.wait_for_function(f"() => window.frames_.at(-1).mu[0] !== {first[0, 0]}")
+    assert "seed=1" in opened.locator("code").inner_text()
+
+
+def test_slow_motion_makes_as_many_steps_as_it_says(opened):
+    opened.get_by_label("Speed").select_option("10 steps a second")
+    opened.get_by_role("button", name="Play").click()
+    until(opened, "f.steps >= 3")
+    opened.wait_for_timeout(1000)
+    pause(opened)
+    assert 3 <= steps(opened) <= 60
+
+
+def test_without_the_kl_the_codes_spread(opened):
+    train(opened, 150)
+    with_kl = codes(opened).std()
+    opened.get_by_role("switch", name="KL to the prior").uncheck()
+    assert opened.get_by_role("slider", name="β, weight of the KL").is_disabled()
+    train(opened, 400)
+    assert codes(opened).std() > 1.5 * with_kl
+    assert "kl=False" in opened.locator("code").inner_text()
+
+
+def test_a_huge_beta_collapses_the_codes(opened):
+    set_slider(opened, "β, weight of the KL", "256")
+    train(opened, 300)
+    recon, kl = held_out(opened)
+    assert kl < 0.2
+    assert codes(opened).std() < 0.2
+    assert recon < -190, "no better than the mean image"
+
+
+def test_without_noise_z_is_the_mean(opened):
+    opened.get_by_role("button", name="New ε").click()
+    until(opened, "f.look.eps.some((v) => v)")
+    assert not np.array_equal(array(opened, "look.z"), array(opened, "look.mu"))
+    opened.get_by_role("switch", name="Noise in z").uncheck()
+    opened.get_by_role("button", name="One step").click()
+    until(opened, "f.steps === 1")
+    np.testing.assert_array_equal(array(opened, "look.z"), array(opened, "look.mu"))
+
+
+def test_the_likelihood_and_sigma(opened):
+    assert opened.get_by_role("slider", name="σ of the Gaussian").is_disabled()
+    bernoulli = held_out(opened)[0]
+    opened.get_by_label("p(x|z)").select_option("Gaussian")
+    opened.get_by_role("button", name="One step").click()
+    until(opened, "f.steps === 1")
+    narrow = held_out(opened)[0]
+    set_slider(opened, "σ of the Gaussian", "1")
+    opened.get_by_role("button", name="One step").click()
+    until(opened, "f.steps === 2")
+    wide = held_out(opened)[0]
+    assert len({round(value) for value in (bernoulli, narrow, wide)}) == 3
+    assert narrow < wide
+    assert 'likelihood="gaussian"' in opened.locator("code").inner_text()
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_what_is_frozen_stays(opened, part):
+    before, drawn = codes(opened), array(opened, "draws")
+    opened.get_by_role("switch", name=f"Freeze the {part}").check()
+    train(opened, 10)
+    assert np.array_equal(codes(opened), before) == (part == "encoder")
+    assert np.array_equal(array(opened, "draws"), drawn) == (part == "decoder")
+
+
+def test_warm_up_lets_beta_grow(opened):
+    set_slider(opened, "Warm-up of β, in steps", "200")
+    opened.get_by_role("button", name="One step").click()
+    until(opened, "f.steps === 1")
+    assert opened.evaluate(f"({LAST})().beta") == pytest.approx(1 / 200)
+    assert "β now 0.01" in opened.locator(".status").inner_text()
+
+
+def test_a_learning_rate_that_breaks_it_is_caught_and_undone(opened):
+    train(opened, 30)
+    set_slider(opened, "Learning rate", "1")
+    opened.get_by_role("button", name="Play").click()
+    opened.locator(".alert:not([hidden])").wait_for(timeout=60_000)
+    assert "became" in opened.locator(".alert").inner_text()
+    assert opened.get_by_role("button", name="Play").is_visible()
+    opened.get_by_role("button", name="Go back to the last good weights").click()
+    until(opened, "!f.fault")
+    assert opened.locator(".alert").is_hidden()
+    assert np.isfinite(held_out(opened)).all()
+
+
+def test_more_dimensions_show_the_two_most_active(opened):
+    set_slider(opened, "Dimensions of z", "5")
+    until(opened, "f.mu.length === 5 * 800")
+    opened.wait_for_function("() => document.querySelector('.says').textContent")
+    mu = array(opened, "mu").reshape(-1, 5)
+    first, second = sorted(np.argsort(mu.var(axis=0))[-2:] + 1)
+    assert opened.locator(".says").inner_text().startswith(f"z{'₀₁₂₃₄₅'[first]} to the right, z{'₀₁₂₃₄₅'[second]}")
+
+
+def test_the_pipeline_follows_the_image_that_is_clicked(opened):
+    train(opened, 50)
+    box = opened.locator("canvas.codes").bounding_box()
+    opened.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.6 * box["height"])
+    until(opened, "f.look.index > 0")
+    look = opened.evaluate(
+        "() => { const { look } = window.frames_.at(-1); return [look.index, look.recon, look.kl]; }"
+    )
+    opened.wait_for_timeout(200)
+    numbers = opened.locator(".stage-of-pipeline output").all_inner_texts()
+    assert numbers[-3:] == [f"{look[1]:.2f}", f"{look[2]:.2f}", f"{look[1] - look[2]:.2f}"]
+    opened.locator(".term", has_text="KL(").hover()
+    assert opened.locator(".stage-of-pipeline.lit .symbol").all_inner_texts() == ["KL"]
+    opened.locator("canvas.codes").press("ArrowRight")
+    until(opened, f"f.look.index === {(look[0] + 1) % 800}")
+
+
+def test_tiles_ellipses_and_new_draws(opened):
+    def painted():
+        return opened.locator("canvas.codes").evaluate("c => c.toDataURL()")
+
+    train(opened, 50)
+    plain = painted()
+    opened.get_by_label("decoded tiles behind").check()
+    until(opened, "f.tiles")
+    opened.wait_for_timeout(200)
+    tiled = painted()
+    opened.get_by_label("q(z|x) of each image").check()
+    assert len({plain, tiled, painted()}) == 3
+    before = array(opened, "priorCodes")
+    opened.get_by_role("button", name="New draws").click()
+    opened.wait_for_function(f"() => window.frames_.at(-1).priorCodes[0] !== {before[0]}")
+
+
+def test_a_link_sets_the_controls(page, path):
+    open_at(page, f"{path.as_uri()}#beta=4&noise=false&likelihood=gaussian")
+    assert page.get_by_role("slider", name="β, weight of the KL").get_attribute("aria-valuetext") == "4"
+    assert not page.get_by_role("switch", name="Noise in z").is_checked()
+    assert page.locator("code").inner_text() == 'vaelib.lab(likelihood="gaussian", beta=4, noise=False)'
+    href = page.get_by_role("link", name="link to these settings").get_attribute("href")
+    assert set(href[1:].split("&")) == {"beta=4", "noise=false", "likelihood=gaussian"}
+
+
+def test_a_hidden_tab_rests_and_goes_on(opened):
+    def hide(hidden):
+        opened.evaluate(
+            """(hidden) => {
+              Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+              document.dispatchEvent(new Event('visibilitychange'));
+            }""",
+            hidden,
+        )
+
+    opened.get_by_role("button", name="Play").click()
+    until(opened, "f.steps > 5")
+    hide(True)
+    until(opened, "!f.playing")
+    rested = steps(opened)
+    opened.wait_for_timeout(500)
+    assert steps(opened) == rested
+    hide(False)
+    until(opened, f"f.playing && f.steps > {rested}")
+    pause(opened)
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_nothing_is_wider_than_the_screen(browser, path, width):
+    context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 500)
+    page = open_at(watched(context.new_page()), path.as_uri())
+    train(page, 20)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width < 500:
+        heights = page.locator(".controls input:not([type=checkbox]), button, select").evaluate_all(
+            "all => all.map((one) => one.getBoundingClientRect().height)"
+        )
+        assert min(heights) >= 44
+    context.close()
+    assert page.faults == []
+
+
+def test_every_control_and_view_has_a_name(opened):
+    train(opened, 20)
+    nameless = opened.evaluate(
+        """() => Array.from(document.querySelectorAll('input, select, button, canvas'))
+          .filter((one) => !one.getAttribute('aria-label') && !one.labels?.[0]?.textContent && !one.textContent)
+          .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+    summaries = opened.locator("canvas.curves, canvas.codes").evaluate_all("all => all.map((c) => c.ariaLabel)")
+    assert all("nats" in text or "held-out" in text for text in summaries)
+
+
+def test_memory_stays_flat(opened):
+    def after(count):
+        train(opened, count)
+        return heap(opened)
+
+    before = after(60)
+    assert after(200) - before < 3_000_000
+
+
+SETUP = """
+import vaelib
+first, second = vaelib.lab(seed=1), vaelib.lab(seed=2, beta=4.0)
+"""
+
+
+def test_two_labs_in_a_notebook_hand_their_weights_over(lab, page):
+    page.add_init_script(LISTEN)
+    lab.run(page, lab.write("lab.ipynb", SETUP, "first", "second"))
+    labs = page.locator(".vaelib-lab")
+    labs.nth(1).wait_for()
+    for index in range(2):
+        box = labs.nth(index)
+        box.scroll_into_view_if_needed()
+        box.get_by_role("button", name="Play").click()
+        page.wait_for_function(f"() => document.querySelectorAll('.vaelib-lab')[{index}].frame?.steps > 30")
+        box.get_by_role("button", name="Pause").click()
+        page.wait_for_function(f"() => !document.querySelectorAll('.vaelib-lab')[{index}].frame.playing")
+    page.wait_for_timeout(1000)
+    asked = """
+import json, numpy as np
+found = []
+for one in (first, second):
+    images = (one._images.held_out[:5] / 255).astype("float32")
+    found.append([one.steps, np.asarray(one.model.encode(images).mu).ravel().tolist()])
+print(json.dumps(found))
+"""
+    for index, (count, mu) in enumerate(json.loads(lab.execute(page, asked))):
+        shown = f"document.querySelectorAll('.vaelib-lab')[{index}].frame"
+        assert count == page.evaluate(f"{shown}.steps")
+        np.testing.assert_allclose(mu, page.evaluate(f"Array.from({shown}.mu.slice(0, 10))"), atol=1e-4)
+    model = VAE.create(seed=5, latent=2, hidden=(128,))
+    lab.execute(page, "first.load(vaelib.VAE.create(seed=5, latent=2, hidden=(128,)))")
+    page.wait_for_function("() => document.querySelectorAll('.vaelib-lab')[0].frame.steps === 0")
+    page.wait_for_timeout(500)
+    lab.execute(page, "print('later')")
+    code = "print(json.dumps(np.concatenate([first._weights[:3], first._weights[-900:-897]]).tolist()))"
+    weights = flat_weights(model)
+    np.testing.assert_allclose(
+        json.loads(lab.execute(page, code)), np.concatenate([weights[:3], weights[-900:-897]]), rtol=1e-6
+    )

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { load } from "./load.js";
+
+const { codeOf, settingsFrom, fragmentOf } = load(["controls.js"], ["codeOf", "settingsFrom", "fragmentOf"]);
+const { activeAxes, reachOf } = load(["plane.js"], ["activeAxes", "reachOf"]);
+const { record, ticks } = load(["curves.js"], ["record", "ticks"]);
+
+const plain = {
+  ...{ seed: 0, hidden: [128], latent: 2, batch_size: 64, likelihood: "bernoulli", sigma: 0.1, beta: 1, noise: true, kl: true },
+  ...{ learning_rate: 1e-3, warm_up: 0, freeze_encoder: false, freeze_decoder: false },
+};
+
+test("settings as a line of code", () => {
+  assert.equal(codeOf(plain, plain), "vaelib.lab()");
+  const changed = { ...plain, beta: 4, noise: false, likelihood: "gaussian", hidden: [64, 32] };
+  const line = codeOf(changed, plain);
+  for (const part of ["beta=4", "noise=False", 'likelihood="gaussian"', "hidden=(64, 32,)"]) assert.ok(line.includes(part), line);
+});
+
+test("settings as a link, there and back", () => {
+  const changed = { ...plain, beta: 0.25, kl: false, likelihood: "gaussian", sigma: 0.3, latent: 5, seed: 12, warm_up: 500 };
+  assert.deepEqual(settingsFrom(fragmentOf(changed, plain), plain), changed);
+  assert.equal(fragmentOf(plain, plain), "#");
+});
+
+test("what a link should not hold is left out", () => {
+  const bad = "#beta=-1&sigma=0&latent=2.5&likelihood=poisson&noise=maybe&hidden=3&constructor=1&learning_rate=Infinity&seed=x";
+  assert.deepEqual(settingsFrom(bad, plain), plain);
+});
+
+test("of many dimensions the two that vary most", () => {
+  const mu = Float32Array.from({ length: 4 * 50 }, (_, n) => [0, 3, 0.1, 1][n % 4] * (n % 8 < 4 ? 1 : -1));
+  assert.deepEqual(activeAxes(mu, 4).axes, [1, 3]);
+  assert.ok(Math.abs(activeAxes(mu, 4).variance[1] - 9) < 1e-4);
+});
+
+test("the plane reaches as far as the codes, and no less than 4", () => {
+  const spread = (size) => Float32Array.from({ length: 200 }, (_, n) => (n % 2 ? size : -size / 2));
+  assert.deepEqual([0.1, 4.5, 20, 100].map((size) => reachOf(spread(size), [0, 1], 2)), [4, 6, 24, 128]);
+});
+
+test("a record keeps the newest point, and not too many", () => {
+  const history = record();
+  for (let step = 0; step < 5000; step++) history.add("elbo", step, -step);
+  const points = history.lines().elbo;
+  assert.ok(points.length <= 1200 && points.length > 500);
+  assert.deepEqual(points.at(-1), [4999, -4999]);
+  assert.ok(points[0][0] < 20, "the beginning stays");
+  history.cut(100);
+  assert.ok(history.lines().elbo.every(([step]) => step <= 100));
+});
+
+test("ticks are round and lie between the bounds", () => {
+  assert.deepEqual(ticks(-213, -141), [-200, -180, -160]);
+  assert.deepEqual(ticks(0, 8), [0, 2, 4, 6, 8]);
+});

@@ -1,0 +1,67 @@
+"""The lab as one HTML file: it trains without a kernel and without a network."""
+
+import html
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vaelib.explorer.model_widget import static as explorer_static
+from vaelib.explorer.page import COMMENT, deflated
+from vaelib.files import write_atomically
+from vaelib.laboratory.files import KERNELS, static
+from vaelib.laboratory.widget import opening, page_text, prepare
+
+TRAINED = 2000  # images on a page
+
+
+def save_page(
+    path: str | os.PathLike,
+    images: Float[np.ndarray, "image pixel"] | None = None,
+    labels: Int[np.ndarray, " image"] | None = None,
+    *,
+    title: str = "Train a VAE under your hand",
+    image_shape=None,
+    limit: int | None = TRAINED,
+    overwrite: bool = False,
+    **settings,
+) -> Path:
+    """Write a lab that works without a kernel, from a server or opened from disk, with no other file.
+
+    A link to the page may set the controls: lab.html#beta=4&noise=false.
+
+    Args:
+        path: the file to write, such as "lab.html".
+        images: as for `vaelib.lab`.
+        labels: the class of each image.
+        title: the page's title and heading.
+        image_shape: how an image is shown.
+        limit: the most training images that the page holds, or None for all.
+        overwrite: whether an existing file may be replaced.
+        settings: where the controls stand at first, as for `vaelib.lab`.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError, ValueError: as `vaelib.lab`.
+        FileExistsError, FileNotFoundError: where the file exists, or its folder does not.
+    """
+    chosen, prepared = prepare(images, labels, image_shape=image_shape, settings=settings, limit=limit)
+    arrays = {"train": prepared.train, "heldOut": prepared.held_out, "labels": prepared.labels}
+    state = opening(prepared, chosen) | {name: deflated(array.tobytes()) for name, array in arrays.items()}
+    state["kernels"] = deflated(KERNELS.read_bytes())
+    parts = {
+        "title": html.escape(title),
+        "style": "\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css")]),
+        "code": COMMENT.sub("", "\n".join([page_text(), explorer_static("page.js"), static("lab-page.js")])),
+        # "</script>" inside a string would end the script.
+        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
+    }
+    page = static("lab.html")
+    for name, text in parts.items():
+        page = page.replace(f"{{{{{name}}}}}", text)
+    write_atomically(path, page.encode(), overwrite=overwrite)
+    return Path(path)

@@ -1,0 +1,162 @@
+// The lab's controls: a table of what can be set, and the elements that set it.
+
+const FULL_SPEED = 1e6;
+/** @type {[string, number][]} */
+const SPEEDS = [
+  ["1 step a second", 1],
+  ["10 steps a second", 10],
+  ["100 steps a second", 100],
+  ["full speed", FULL_SPEED],
+];
+
+/**
+ * `restarts` says that a change needs new weights; `when` says under which settings a control has an effect.
+ * @type {LabControl[]}
+ */
+const CONTROLS = [
+  { group: "Objective", name: "beta", label: "β, weight of the KL", values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 256], when: (s) => s.kl },
+  { group: "Objective", name: "kl", label: "KL to the prior" },
+  { group: "Objective", name: "noise", label: "Noise in z" },
+  { group: "Objective", name: "warm_up", label: "Warm-up of β, in steps", values: [0, 200, 500, 1000, 2000, 5000], when: (s) => s.kl },
+  { group: "Likelihood", name: "likelihood", label: "p(x|z)", options: { bernoulli: "Bernoulli", gaussian: "Gaussian" } },
+  { group: "Likelihood", name: "sigma", label: "σ of the Gaussian", values: [0.05, 0.1, 0.2, 0.3, 0.5, 1], when: (s) => s.likelihood === "gaussian" },
+  { group: "Steps", name: "learning_rate", label: "Learning rate", values: [1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 0.1, 1] },
+  { group: "Steps", name: "freeze_encoder", label: "Freeze the encoder" },
+  { group: "Steps", name: "freeze_decoder", label: "Freeze the decoder" },
+  { group: "Network, starts anew", name: "latent", label: "Dimensions of z", values: [2, 3, 5, 10, 20], restarts: true },
+  { group: "Network, starts anew", name: "seed", label: "Seed", number: true, restarts: true },
+];
+
+/**
+ * A slider over a list of values, which the list gets where it is none of them.
+ * @param {LabControl} control
+ * @param {number} value
+ * @param {(value: number) => void} onChange
+ */
+function valueSlider({ label, values = [] }, value, onChange) {
+  const known = [...new Set([...values, value])].sort((a, b) => a - b);
+  const input = element("input", { type: "range", min: 0, max: known.length - 1, step: 1, "aria-label": label });
+  const output = element("output");
+  const say = (/** @type {number} */ now) => {
+    output.textContent = String(now);
+    input.setAttribute("aria-valuetext", String(now));
+  };
+  input.addEventListener("input", () => {
+    say(known[Number(input.value)]);
+    onChange(known[Number(input.value)]);
+  });
+  const set = (/** @type {number} */ now) => {
+    if (!known.includes(now)) known.push(now) && known.sort((a, b) => a - b);
+    input.max = String(known.length - 1);
+    input.value = String(known.indexOf(now));
+    say(now);
+  };
+  set(value);
+  const line = element("label", { class: "value" }, [element("span", {}, [label]), output, input]);
+  return { line, set };
+}
+
+/**
+ * @param {LabControl} control
+ * @param {any} value
+ * @param {(value: any) => void} onChange
+ * @returns {{ line: HTMLElement, set: (value: any) => void }}
+ */
+function controlOf(control, value, onChange) {
+  if (control.values) return valueSlider(control, value, onChange);
+  if (control.options) {
+    const options = Object.entries(control.options).map(([key, text]) => element("option", { value: key }, [text]));
+    const select = element("select", { "aria-label": control.label }, options);
+    select.addEventListener("change", () => onChange(select.value));
+    const set = (/** @type {string} */ now) => (select.value = now);
+    set(value);
+    return { line: element("label", { class: "choice" }, [element("span", {}, [control.label]), select]), set };
+  }
+  const type = control.number ? { type: "number", min: 0, step: 1, "aria-label": control.label } : { type: "checkbox", role: "switch" };
+  const input = element("input", type);
+  input.addEventListener("change", () => onChange(control.number ? Math.max(0, Math.round(Number(input.value))) : input.checked));
+  const set = (/** @type {any} */ now) => (control.number ? (input.value = String(now)) : (input.checked = now));
+  set(value);
+  return { line: element("label", { class: control.number ? "choice" : "switch" }, [input, element("span", {}, [control.label])]), set };
+}
+
+/**
+ * All controls, by group. A control without an effect under the present settings is switched off.
+ * @param {LabSettings} settings
+ * @param {(changed: Partial<LabSettings>, restarts: boolean) => void} onChange
+ */
+function controlPanel(settings, onChange) {
+  /** @type {Record<string, any>} */
+  let now = { ...settings };
+  const made = CONTROLS.map((control) => ({
+    control,
+    ...controlOf(control, now[control.name], (value) => {
+      now[control.name] = value;
+      refresh();
+      onChange(/** @type {Partial<LabSettings>} */ ({ [control.name]: value }), Boolean(control.restarts));
+    }),
+  }));
+  const refresh = () => {
+    for (const { control, line } of made) {
+      const off = Boolean(control.when && !control.when(/** @type {LabSettings} */ (now)));
+      line.classList.toggle("off", off);
+      for (const input of line.querySelectorAll("input, select")) /** @type {HTMLInputElement} */ (input).disabled = off;
+    }
+  };
+  const groups = [...new Set(CONTROLS.map((control) => control.group))].map((name) =>
+    element("fieldset", {}, [
+      element("legend", {}, [name]),
+      ...made.filter(({ control }) => control.group === name).map(({ line }) => line),
+    ]),
+  );
+  refresh();
+  return {
+    panel: element("div", { class: "controls" }, groups),
+    set: (/** @type {LabSettings} */ settings) => {
+      now = { ...settings };
+      for (const { control, set } of made) set(now[control.name]);
+      refresh();
+    },
+  };
+}
+
+/**
+ * What differs from the settings at the start, as arguments of `vaelib.lab`.
+ * @param {LabSettings} settings
+ * @param {LabSettings} defaults
+ */
+function codeOf(settings, defaults) {
+  const python = (/** @type {any} */ value) =>
+    typeof value === "boolean" ? (value ? "True" : "False") : Array.isArray(value) ? `(${value.join(", ")},)` : JSON.stringify(value);
+  const changed = Object.entries(settings).filter(([name, value]) => String(value) !== String(/** @type {any} */ (defaults)[name]));
+  return `vaelib.lab(${changed.map(([name, value]) => `${name}=${python(value)}`).join(", ")})`;
+}
+
+/**
+ * The settings that a link's fragment names, such as #beta=4&noise=false; names and values that no control has are left out.
+ * @param {string} fragment
+ * @param {LabSettings} settings
+ */
+function settingsFrom(fragment, settings) {
+  /** @type {Record<string, any>} */
+  const found = { ...settings };
+  for (const [name, text] of new URLSearchParams(fragment.replace(/^#/, ""))) {
+    const control = CONTROLS.find((known) => known.name === name);
+    const value = control?.options ? text : text === "true" ? true : text === "false" ? false : Number(text);
+    const fits = control?.options ? text in control.options : typeof value === typeof found[name] && Number.isFinite(Number(value));
+    const positive = typeof value !== "number" || value > 0 || (value === 0 && ["warm_up", "seed", "beta"].includes(name));
+    if (control && fits && positive && (name !== "latent" || Number.isInteger(value))) found[name] = value;
+  }
+  return /** @type {LabSettings} */ (found);
+}
+
+/**
+ * @param {LabSettings} settings
+ * @param {LabSettings} defaults
+ */
+function fragmentOf(settings, defaults) {
+  const changed = CONTROLS.map(({ name }) => name).filter(
+    (name) => /** @type {any} */ (settings)[name] !== /** @type {any} */ (defaults)[name],
+  );
+  return `#${changed.map((name) => `${name}=${/** @type {any} */ (settings)[name]}`).join("&")}`;
+}

@@ -1,0 +1,111 @@
+// The terms over the course of a training, and as a bar.
+
+const CURVES = { width: 420, height: 220, left: 46, bottom: 26, top: 8 };
+const MOST_POINTS = 1200;
+
+/** What has been seen of a training; every other point goes when there are too many. */
+function record() {
+  /** @type {Record<string, [number, number][]>} */
+  let points = {};
+  return {
+    add: (/** @type {string} */ name, /** @type {number} */ steps, /** @type {number} */ value) => {
+      const line = (points[name] ??= []);
+      line.push([steps, value]);
+      if (line.length > MOST_POINTS) points[name] = line.filter((_, i) => i % 2 === 0);
+    },
+    lines: () => points,
+    cut: (/** @type {number} */ steps) => {
+      points = Object.fromEntries(Object.entries(points).map(([name, line]) => [name, line.filter(([at]) => at <= steps)]));
+    },
+    clear: () => (points = {}),
+  };
+}
+
+/**
+ * Round numbers between two bounds, about four of them.
+ * @param {number} low
+ * @param {number} high
+ */
+function ticks(low, high) {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? rough;
+  const found = [];
+  for (let t = Math.ceil(low / step) * step; t <= high + 1e-9; t += step) found.push(Number(t.toPrecision(6)));
+  return found;
+}
+
+/**
+ * Lines of nats over the steps, which run along in powers of ten; the lowest tenth of the values is cut off.
+ * @param {string} name
+ * @param {{ key: string, label: string, color: string, thin?: boolean }[]} lines
+ */
+function curves(name, lines) {
+  const { width, height, left, bottom, top } = CURVES;
+  const { canvas, context } = sharpCanvas(width, height, { class: "curves", "aria-label": name });
+  const draw = (/** @type {Record<string, [number, number][]>} */ points) => {
+    const ink = inkOf(canvas);
+    context.clearRect(0, 0, width, height);
+    const seen = lines.flatMap(({ key }) => points[key] ?? []);
+    if (!seen.length) return;
+    const values = seen.map(([, value]) => value).filter(Number.isFinite).sort((a, b) => a - b);
+    let [low, high] = [values[Math.floor(values.length / 10)], values[values.length - 1]];
+    if (high - low < 1) [low, high] = [low - 0.5, high + 0.5];
+    const last = Math.max(100, ...seen.map(([steps]) => steps));
+    const x = (/** @type {number} */ steps) => left + (Math.log10(Math.max(1, steps)) / Math.log10(last)) * (width - left - 10);
+    const y = (/** @type {number} */ value) => top + ((high - Math.max(low, value)) / (high - low)) * (height - top - bottom);
+    context.font = "11px system-ui, sans-serif";
+    context.lineWidth = 1;
+    for (const t of ticks(low, high)) {
+      context.strokeStyle = ink.guide;
+      context.globalAlpha = 0.4;
+      context.strokeRect(left, y(t), width - left - 10, 0);
+      context.globalAlpha = 1;
+      context.fillStyle = ink.text;
+      context.textAlign = "right";
+      context.fillText(String(t), left - 6, y(t) + 4);
+    }
+    context.textAlign = "center";
+    for (let t = 1; t <= last; t *= 10) context.fillText(t.toLocaleString("en"), Math.min(x(t), width - 20), height - 8);
+    for (const { key, color, thin } of lines) {
+      context.strokeStyle = color;
+      context.lineWidth = thin ? 1 : 2.5;
+      context.beginPath();
+      for (const [steps, value] of points[key] ?? []) context.lineTo(x(steps), y(value));
+      context.stroke();
+    }
+    const words = lines.flatMap(({ key, label }) => (points[key]?.length ? [`${label} ${points[key].at(-1)?.[1].toFixed(1)}`] : []));
+    canvas.setAttribute("aria-label", `${name} after ${last.toLocaleString("en")} steps, in nats an image: ${words.join(", ")}.`);
+  };
+  const legend = element(
+    "p",
+    { class: "legend" },
+    lines.map(({ label, color, thin }) => {
+      const mark = element("span", { class: thin ? "mark thin" : "mark", "aria-hidden": "true" });
+      mark.style.background = color;
+      return element("span", {}, [mark, label]);
+    }),
+  );
+  return { canvas, legend, draw };
+}
+
+/**
+ * What an image costs, in nats: -log p(x|z) and the KL side by side.
+ * @param {Record<string, string>} colors
+ */
+function costBar(colors) {
+  const pieces = ["recon", "kl"].map((name) => {
+    const piece = element("span", { class: "piece", "aria-hidden": "true" });
+    piece.style.background = colors[name];
+    return piece;
+  });
+  const words = element("p", { class: "terms" });
+  const bar = element("div", { class: "bar-of-terms" }, pieces);
+  const show = (/** @type {Terms} */ { recon, kl }) => {
+    const total = Math.max(0, -recon) + kl;
+    const shares = [Math.max(0, -recon), kl].map((cost) => (100 * cost) / total);
+    pieces.forEach((piece, i) => (piece.style.width = `${shares[i].toFixed(1)}%`));
+    words.textContent = `recon ${recon.toFixed(1)} − KL ${kl.toFixed(1)} = ELBO ${(recon - kl).toFixed(1)} nats`;
+  };
+  return { box: element("div", {}, [bar, words]), show };
+}

@@ -1,0 +1,114 @@
+// The worker's side: it trains while the page draws. A message is {do: name, ...}, and so is what it sends.
+
+const SPAN = 24; // milliseconds of steps between two frames
+const BETWEEN = 200; // milliseconds between two evaluations
+const FULL = 1e6; // steps a second, which no machine reaches
+
+/** @param {{ postMessage: (message: any) => void, onmessage: ((event: MessageEvent) => void) | null }} port */
+function serve(port) {
+  /** @type {ReturnType<typeof training>} */
+  let run;
+  /** @type {WebAssembly.Module} */
+  let module;
+  /** @type {LabData} */
+  let data;
+  /** @type {LabSettings} */
+  let settings;
+  let [playing, drawn, stepsPerSecond, due, last, evaluated] = [false, true, FULL, 0, 0, 0];
+
+  /** @type {Looked} */
+  let looked = { index: 0, eps: new Float32Array(0) };
+  /** @type {Float32Array | null} */
+  let tiles = null;
+
+  const show = () => {
+    const now = performance.now();
+    const full = !playing || now - evaluated > BETWEEN;
+    if (full) evaluated = now;
+    const frame = run.frame({ evaluated: full, looked, tiles });
+    if (frame.fault) playing = false;
+    drawn = false;
+    port.postMessage({ do: "frame", playing, ...frame });
+  };
+
+  const advance = () => {
+    const start = performance.now();
+    due += ((start - last) / 1000) * stepsPerSecond;
+    last = start;
+    while (due >= 1 && !run.fault() && performance.now() - start < SPAN) {
+      run.step();
+      due -= 1;
+    }
+    if (due > stepsPerSecond / 10) due = 0; // what could not be done in time is not made up for
+  };
+
+  const loop = () => {
+    if (!playing) return;
+    const before = run.steps();
+    advance();
+    if (run.fault() || (drawn && run.steps() > before)) show();
+    setTimeout(loop, stepsPerSecond === FULL ? 0 : 8);
+  };
+
+  const restart = () => {
+    if (looked.eps.length !== settings.latent) looked.eps = new Float32Array(settings.latent);
+    run = training(module, data, settings);
+    show();
+  };
+
+  /** @type {Record<string, (message: any) => void>} */
+  const actions = {
+    async start(message) {
+      ({ data, settings } = message);
+      module = await WebAssembly.compile(message.kernels);
+      restart();
+    },
+    play() {
+      if (playing) return;
+      [playing, due, last] = [true, 0, performance.now()];
+      loop();
+    },
+    pause() {
+      if (!playing) return;
+      playing = false;
+      show();
+    },
+    step() {
+      playing = false;
+      run.step();
+      show();
+    },
+    reset(message) {
+      settings = { ...settings, ...message.settings };
+      restart();
+    },
+    set(message) {
+      settings = { ...settings, ...message.settings };
+      run.set(message.settings);
+    },
+    speed: (message) => (stepsPerSecond = message.stepsPerSecond),
+    drawn: () => (drawn = true),
+    redraw() {
+      run.redraw();
+      show();
+    },
+    look(message) {
+      looked = { ...looked, ...message.looked };
+      if (!playing) show();
+    },
+    tiles(message) {
+      tiles = message.codes;
+      if (!playing) show();
+    },
+    goBack() {
+      run.goBack();
+      show();
+    },
+    load(message) {
+      run.load(message.weights);
+      show();
+    },
+    weights: () => port.postMessage({ do: "weights", steps: run.steps(), settings, weights: run.net.weights.slice() }),
+  };
+  port.onmessage = ({ data: message }) => actions[message.do](message);
+}

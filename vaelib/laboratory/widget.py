@@ -1,0 +1,169 @@
+"""The lab as a widget: it trains in the page, and hands its weights to the kernel."""
+
+import json
+from dataclasses import asdict, fields
+from functools import cache
+
+import anywidget
+import numpy as np
+from jaxtyping import Float, Int
+
+from vaelib.explorer.model_widget import static as explorer_static
+from vaelib.explorer.page import COMMENT
+from vaelib.figures.style import CLASS_COLORS, QUANTITY_COLORS
+from vaelib.laboratory.files import KERNELS, static
+from vaelib.laboratory.images import Images, lab_images
+from vaelib.laboratory.settings import Settings
+from vaelib.laboratory.weights import flat_weights, model_with
+from vaelib.models import VAE
+from vaelib.widgets.browser import allow_widgets
+
+ENGINE = ("engine.js", "random.js", "training.js", "worker.js")
+VIEWS = ("controls.js", "plane.js", "curves.js", "pipeline.js", "lab.js")
+
+
+@cache
+def worker_text() -> str:
+    """The worker's code."""
+    return COMMENT.sub("", f"{static(*ENGINE)}\nserve(self);\n")
+
+
+@cache
+def page_text() -> str:
+    """The code of the controls and views, with the worker's text inside."""
+    worker = json.dumps(worker_text()).replace("</", "<\\/")
+    return "\n".join([f"const WORKER = {worker};", explorer_static("parts.js"), static(*VIEWS)])
+
+
+def opening(images: Images, settings: Settings) -> dict:
+    """What a lab is opened with, beside the images and the kernels."""
+    return {
+        "pixels": images.pixels,
+        "image_shape": list(images.image_shape),
+        "settings": settings.for_page(),
+        "defaults": Settings().for_page(),
+        "classColors": list(CLASS_COLORS),
+        "quantityColors": QUANTITY_COLORS,
+    }
+
+
+class Lab(anywidget.AnyWidget):
+    """A VAE that trains in the page; made by `vaelib.lab`.
+
+    The images travel when the page asks, and the weights as messages: a notebook stores neither.
+    """
+
+    _esm = "\n".join([page_text(), static("lab-widget.js")])
+    _css = "\n".join([explorer_static("vaelib.css"), static("lab.css")])
+
+    def __init__(self, images: Images, settings: Settings, model: VAE | None):
+        """Start listening."""
+        super().__init__()
+        self._images, self.settings, self.steps = images, settings, 0
+        self._weights = None if model is None else flat_weights(model)
+        self.on_msg(self._answer)
+
+    def _answer(self, _, message, buffers) -> None:
+        """Hand out the images, or take the weights; what is neither is left alone."""
+        if not isinstance(message, dict):
+            return
+        if message.get("ask") == "open":
+            weights = b"" if self._weights is None else self._weights.astype("<f4").tobytes()
+            arrays = (self._images.train, self._images.held_out, self._images.labels)
+            self.send(
+                {"open": opening(self._images, self.settings)},
+                [KERNELS.read_bytes(), *(array.tobytes() for array in arrays), weights],
+            )
+        elif "weights" in message and len(buffers) == 1:
+            known = {name: value for name, value in message.get("settings", {}).items() if name in NAMES}
+            self.settings = Settings(**asdict(self.settings) | known)
+            self._weights = np.frombuffer(bytes(buffers[0]), "<f4").astype(np.float32)
+            self.steps = int(message["weights"])
+
+    @property
+    def model(self) -> VAE:
+        """The VAE as the page has it: after a pause or a step at once, while it trains every five seconds.
+
+        Raises:
+            RuntimeError: before the page has shown the lab.
+        """
+        if self._weights is None:
+            raise RuntimeError("the page has handed over no weights yet; show the lab, then ask in another cell")
+        config = self.settings.model_config() | {"image_shape": self._images.image_shape}
+        return model_with(self._weights, **config)
+
+    def load(self, model: VAE) -> None:
+        """Go on from the weights of a VAE made for these images; Adam begins anew.
+
+        Raises:
+            TypeError, ValueError: for a model that the lab can not train.
+        """
+        weights = flat_weights(model)
+        self.settings = settings_of(model, self.settings, self._images.pixels)
+        self._weights = weights
+        self.send({"load": self.settings.for_page()}, [weights.astype("<f4").tobytes()])
+
+    def __repr__(self) -> str:
+        """The settings that differ from those at first."""
+        plain = asdict(Settings())
+        changed = {name: value for name, value in asdict(self.settings).items() if value != plain[name]}
+        return f"Lab({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+
+NAMES = {field.name for field in fields(Settings)}
+
+
+def settings_of(model: VAE, settings: Settings, pixels: int) -> Settings:
+    """The settings with the sizes and the likelihood of a model for images of so many pixels."""
+    if model.pixels != pixels:
+        raise ValueError(f"model must be for images of {pixels} pixels, as the lab's are, got {model.pixels}")
+    sigma = model.sigma if isinstance(model.sigma, float) else settings.sigma
+    sizes = {"latent": model.latent, "hidden": tuple(model.hidden)}
+    return Settings(**asdict(settings) | sizes | {"likelihood": model.likelihood, "sigma": sigma})
+
+
+def lab(
+    images: Float[np.ndarray, "image pixel"] | None = None,
+    labels: Int[np.ndarray, " image"] | None = None,
+    *,
+    model: VAE | None = None,
+    image_shape=None,
+    **settings,
+) -> Lab:
+    """A VAE that trains in the page while its objective is in the reader's hand.
+
+    Maximised is the mean over a batch of log p(x|z) - beta KL(q(z|x) ‖ p(z)), z = mu(x) + sigma(x) eps, by Adam.
+
+    Args:
+        images: in [0, 1], shape (image, pixel), by default 4,000 bundled training digits, with 800 test digits held
+            out; of the reader's own, every tenth is held out.
+        labels: the class of each image, for its colour.
+        model: a VAE to go on from, by default new weights; its sizes and its likelihood are the lab's.
+        image_shape: how an image is shown, as for `VAE`.
+        settings: where the controls stand at first: latent (2), hidden ((128,)), likelihood ("bernoulli" or
+            "gaussian"), sigma (0.1), beta (1.0), noise (True), kl (True), warm_up (0 steps), learning_rate (0.001),
+            batch_size (64), freeze_encoder, freeze_decoder (False), seed (0).
+
+    Returns:
+        A widget with `model` (the VAE of its present weights), `load(model)`, `settings` and `steps`.
+
+    Raises:
+        TypeError, ValueError: for an argument of the wrong kind or size, named in the message.
+
+    Source: Kingma & Welling (2013), "Auto-Encoding Variational Bayes", equation 10.
+    """
+    chosen, prepared = prepare(images, labels, image_shape=image_shape, settings=settings)
+    if model is not None:
+        flat_weights(model)
+        chosen = settings_of(model, chosen, prepared.pixels)
+    allow_widgets()
+    return Lab(prepared, chosen, model)
+
+
+def prepare(images, labels, *, image_shape, settings: dict, limit: int | None = None) -> tuple[Settings, Images]:
+    """Checked settings and images."""
+    if unknown := sorted(set(settings) - NAMES):
+        raise TypeError(f"the lab has no setting {', '.join(unknown)}; it has {', '.join(sorted(NAMES))}")
+    chosen = Settings(**settings)
+    size = chosen.batch_size
+    return chosen, lab_images(images, labels, image_shape=image_shape, batch_size=size, limit=limit)
