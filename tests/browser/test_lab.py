@@ -163,7 +163,7 @@ def test_without_noise_z_is_the_mean(opened):
 def test_the_likelihood_and_sigma(opened):
     assert opened.get_by_role("slider", name="σ of the Gaussian").is_disabled()
     bernoulli = held_out(opened)[0]
-    opened.get_by_label("p(x|z)").select_option("Gaussian")
+    opened.get_by_label("p(x|z)", exact=True).select_option("Gaussian")
     opened.get_by_role("button", name="One step").click()
     until(opened, "f.steps === 1")
     narrow = held_out(opened)[0]

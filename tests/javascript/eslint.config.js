@@ -4,11 +4,13 @@ import { readFileSync, readdirSync } from "node:fs";
 import js from "@eslint/js";
 import globals from "globals";
 
-const folder = new URL("../../vaelib/explorer/static/", import.meta.url);
+const root = new URL("../../", import.meta.url);
+const folders = ["vaelib/explorer/static/", "vaelib/laboratory/static/"];
 const texts = new Map(
-  readdirSync(folder)
-    .filter((name) => /\.(js|html)$/.test(name))
-    .map((name) => [name, readFileSync(new URL(name, folder), "utf8")]),
+  folders
+    .flatMap((folder) => readdirSync(new URL(folder, root)).map((name) => folder + name))
+    .filter((path) => /\.(js|html)$/.test(path))
+    .map((path) => [path, readFileSync(new URL(path, root), "utf8")]),
 );
 const files = [...texts.keys()].filter((name) => name.endsWith(".js"));
 const definedIn = (name) => Array.from(texts.get(name).matchAll(/^(?:const|(?:async )?function) (\w+)/gm), (m) => m[1]);
@@ -24,7 +26,7 @@ function forFile(name) {
   const used = definedIn(name).filter((defined) => elsewhere.some((text) => new RegExp(`\\b${defined}\\b`).test(text)));
   const unused = { argsIgnorePattern: "^_", varsIgnorePattern: `^(${used.join("|")})$` };
   return {
-    files: [`vaelib/explorer/static/${name}`],
+    files: [name],
     languageOptions: { globals: { ...globals.browser, ...known } },
     rules: { ...rules, "no-unused-vars": ["error", unused] },
   };

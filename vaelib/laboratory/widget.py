@@ -25,7 +25,7 @@ VIEWS = ("controls.js", "plane.js", "curves.js", "pipeline.js", "lab.js")
 @cache
 def worker_text() -> str:
     """The worker's code."""
-    return COMMENT.sub("", f"{static(*ENGINE)}\nserve(self);\n")
+    return COMMENT.sub("", static(*ENGINE))
 
 
 @cache

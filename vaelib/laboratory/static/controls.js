@@ -72,7 +72,9 @@ function controlOf(control, value, onChange) {
     set(value);
     return { line: element("label", { class: "choice" }, [element("span", {}, [control.label]), select]), set };
   }
-  const type = control.number ? { type: "number", min: 0, step: 1, "aria-label": control.label } : { type: "checkbox", role: "switch" };
+  /** @type {Record<string, string | number>} */
+  const number = { type: "number", min: 0, step: 1, "aria-label": control.label };
+  const type = control.number ? number : { type: "checkbox", role: "switch" };
   const input = element("input", type);
   input.addEventListener("change", () => onChange(control.number ? Math.max(0, Math.round(Number(input.value))) : input.checked));
   const set = (/** @type {any} */ now) => (control.number ? (input.value = String(now)) : (input.checked = now));

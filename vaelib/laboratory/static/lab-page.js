@@ -1,4 +1,5 @@
 // The lab of a page without a kernel, from what `save_page` wrote; a link's fragment sets the controls.
+/* global WORKER */
 
 /**
  * @param {LabPage} page

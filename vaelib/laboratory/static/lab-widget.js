@@ -1,4 +1,5 @@
 // The lab in a notebook: the kernel hands out the images when asked, and gets the weights.
+/* global WORKER */
 
 /** @param {{ model: LabState, el: HTMLElement }} widget */
 function render({ model, el }) {

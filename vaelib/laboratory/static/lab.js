@@ -85,7 +85,7 @@ function openLab(input, el) {
   let frame = null;
   /** @type {[number, number][]} */
   let seen = [];
-  let [playing, waiting, handedOver] = [false, false, 0];
+  let [playing, resting, waiting, handedOver] = [false, false, false, 0];
 
   const heldOutCount = data.heldOut.length / data.pixels;
   const look = (/** @type {Partial<Looked>} */ looked) => send("look", { looked });
@@ -233,7 +233,7 @@ function openLab(input, el) {
   };
   const onFrame = (/** @type {Frame} */ next) => {
     if (next.fault) onFault(next.fault);
-    else if (!next.playing && playing) state(false);
+    else if (!resting) state(next.playing);
     if (frame && next.steps < frame.steps) history.cut(next.steps);
     const reach = views.plane.reach();
     frame = next;
@@ -261,7 +261,12 @@ function openLab(input, el) {
     alert.textContent = `The training could not run: ${event.message}`;
     alert.hidden = false;
   };
-  const onVisibility = () => playing && send(document.hidden ? "pause" : "play");
+  // A page that is not seen rests, and goes on when it is seen again.
+  const onVisibility = () => {
+    if (!playing) return;
+    resting = document.hidden;
+    send(resting ? "pause" : "play");
+  };
   document.addEventListener("visibilitychange", onVisibility);
 
   say();

@@ -1,6 +1,6 @@
 // The plane of two dimensions of z: the codes of held-out images, the prior's circles, and the aggregate's marginals.
 
-const PLANE = { size: 460, strip: 46, edge: 30 }; // CSS pixels: the whole, the marginals' strips, the ticks' room
+const CODES = { size: 460, strip: 46, edge: 30 }; // CSS pixels: the whole, the marginals' strips, the ticks' room
 const REACHES = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 4096, 16384];
 
 /**
@@ -65,7 +65,7 @@ function sharpCanvas(width, height, attributes) {
  * @param {(index: number) => void} onPick called with the image whose code is nearest to a click
  */
 function codesPlane(labels, colors, onPick) {
-  const { size, strip, edge } = PLANE;
+  const { size, strip, edge } = CODES;
   const side = size - strip - edge;
   const { canvas, context } = sharpCanvas(size, size, { class: "codes", tabindex: 0 });
   const tilesCanvas = element("canvas");
@@ -185,8 +185,11 @@ function codesPlane(labels, colors, onPick) {
     context.lineWidth = 4;
     context.strokeStyle = ink.paper;
     context.fillStyle = ink.text;
-    for (const [label, members] of classes) {
+    const places = [...classes].map(([label, members]) => {
       const [x, y] = at(median(members.map((m) => m[0])), median(members.map((m) => m[1])));
+      return { label, x, y };
+    });
+    for (const { label, x, y } of apart(places)) {
       context.strokeText(String(label), x, y + 6);
       context.fillText(String(label), x, y + 6);
     }

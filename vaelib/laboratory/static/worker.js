@@ -66,6 +66,7 @@ function serve(port) {
     play() {
       if (playing) return;
       [playing, due, last] = [true, 0, performance.now()];
+      show();
       loop();
     },
     pause() {
@@ -112,3 +113,5 @@ function serve(port) {
   };
   port.onmessage = ({ data: message }) => actions[message.do](message);
 }
+
+serve(self);

@@ -1,0 +1,106 @@
+"""How fast the lab trains, and whether the screen keeps up.
+
+    python tests/benchmarks/bench_lab.py             (needs the test extra, Node and Chromium)
+
+The kernels run in Node against the same loops in plain JavaScript, in turns, by processor time, which other programs of
+the machine disturb less than the clock. Then the page trains in Chromium: images per second, frames per second of the
+screen meanwhile, and the seconds from opening the page to a plane on which digits have parted.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("browser", "tools")]
+from lab import ARGS, chromium_path, watched
+
+PARTED = 0.6  # of the held-out images lie nearer to the middle of their own digit's codes than to another's
+WATCH = """
+  window.shown = [];
+  window.parted = null;
+  const tick = (time) => { window.shown.push(time); requestAnimationFrame(tick); };
+  requestAnimationFrame(tick);
+  const share = (mu, labels) => {
+    const sums = Array.from({ length: 10 }, () => [0, 0, 0]);
+    labels.forEach((label, i) => {
+      sums[label][0] += mu[2 * i];
+      sums[label][1] += mu[2 * i + 1];
+      sums[label][2] += 1;
+    });
+    const middle = (label) => [sums[label][0] / sums[label][2], sums[label][1] / sums[label][2]];
+    const far = (i, label) => Math.hypot(mu[2 * i] - middle(label)[0], mu[2 * i + 1] - middle(label)[1]);
+    const least = (i) => Math.min(...sums.map((_, label) => far(i, label)));
+    return labels.filter((label, i) => far(i, label) === least(i)).length / labels.length;
+  };
+  addEventListener('frame', ({ detail }) => {
+    window.frame = detail;
+    if (!window.labels || window.parted) return;
+    window.share = share(detail.mu, window.labels);
+    if (window.share > PARTED) window.parted = performance.now();
+  }, { capture: true });
+""".replace("PARTED", str(PARTED))
+
+
+def kernels() -> None:
+    """Print what the kernels reach, in images per second of processor time."""
+    program = Path(__file__).with_name("bench_lab_kernels.js")
+    ran = subprocess.run(["node", program], capture_output=True, text=True, check=True)
+    rates = json.loads(ran.stdout)
+    for name in ("wasm", "plain"):
+        low, *_, high = sorted(rates[name])
+        click.echo(
+            f"{name:6} {statistics.median(rates[name]):8,.0f} images/s of processor time ({low:,.0f} to {high:,.0f})"
+        )
+    ratios = sorted(a / b for a, b in zip(rates["wasm"], rates["plain"], strict=True))
+    click.echo(f"wasm / plain: {statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})")
+
+
+def in_browser(seconds: float) -> None:
+    """Print what the page reaches."""
+    from playwright.sync_api import sync_playwright
+
+    from vaelib.laboratory import save_page
+    from vaelib.laboratory.images import lab_images
+
+    labels = lab_images(None, None).labels.tolist()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=ARGS)
+        page = watched(chromium.new_page(viewport={"width": 1400, "height": 1000}))
+        path = save_page(Path(folder) / "lab.html")
+        page.add_init_script(f"window.labels = {labels};{WATCH}")
+        page.goto(path.as_uri())
+        page.wait_for_function("() => window.frame")
+        page.get_by_role("button", name="Play").click()
+        page.wait_for_function("() => window.parted", timeout=300_000)
+        parted = page.evaluate("window.parted") / 1000
+        click.echo(f"page of {path.stat().st_size:,} bytes; digits parted {parted:.1f} s after opening")
+        page.evaluate("window.shown.length = 0")
+        images, start = page.evaluate("[window.frame.images, performance.now()]")
+        page.wait_for_timeout(1000 * seconds)
+        later, end, gaps = page.evaluate(
+            "[window.frame.images, performance.now(), window.shown.slice(1).map((t, i) => t - window.shown[i])]"
+        )
+        click.echo(f"{1000 * (later - images) / (end - start):,.0f} images/s in the page's worker, by the clock")
+        ninety = sorted(gaps)[int(0.9 * len(gaps))]
+        click.echo(f"{1000 * len(gaps) / sum(gaps):.0f} frames/s of the screen, nine in ten within {ninety:.0f} ms")
+        click.echo(f"console errors and requests outside: {len(page.faults)} {page.faults or ''}")
+        chromium.close()
+
+
+@click.command()
+@click.option("--seconds", default=5.0, help="Seconds of training that are counted in the page.")
+def main(seconds: float):
+    """Print the table."""
+    click.echo(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    kernels()
+    in_browser(seconds)
+
+
+if __name__ == "__main__":
+    main()
