@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("browser", "tools")]
-from lab import ARGS, chromium_path, watched
+from lab import ARGS, chromium_path, watched  # noqa: E402
 
 PARTED = 0.6  # of the held-out images lie nearer to the middle of their own digit's codes than to another's
 WATCH = """

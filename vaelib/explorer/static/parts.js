@@ -267,7 +267,7 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDo
  * @param {SVGSVGElement} svg
  * @param {(at: number[]) => void} show
  * @param {(at: number[]) => void} onMove
- * @param {{ width: number, margin: number, inner: number, reach: number[] }} size
+ * @param {{ width: number, margin: number, scale: number, far: number, reach: number[] }} size
  */
 function letMove(svg, show, onMove, { width, margin, scale, far, reach }) {
   let at = [0, 0];
