@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import click
 import jax
@@ -67,7 +68,7 @@ def pixels_before(x: Float[AnyArray, "batch 196"], window: int) -> Float[Array, 
 class Given:
     """p(x|z) = Π p(x_i | x_before i, z): pixel i's logit is the one z gives, plus one computed from pixels before i."""
 
-    def __init__(self, logits: Float[Array, "*batch 196"], from_pixels: Callable):
+    def __init__(self, logits: Float[AnyArray, "*batch 196"], from_pixels: Callable):
         """Take z's logits, and a map from images to the logits that they add."""
         self.logits, self.from_pixels = logits, from_pixels
 
@@ -104,7 +105,7 @@ class WindowVAE(nnx.Module):
 
     def decode(self, z) -> Given:
         """p(x|z), pixel by pixel."""
-        return Given(self.vae.decode(z).logits, self.from_pixels)
+        return Given(cast(Bernoulli, self.vae.decode(z)).logits, self.from_pixels)
 
     def from_pixels(self, x: Float[AnyArray, "batch 196"]) -> Float[Array, "batch 196"]:
         """What the pixels before each pixel add to its logit."""
@@ -142,8 +143,17 @@ def beta_run(warm: bool, seed: int, images, test_images) -> dict[str, dict]:
                 terms = evaluate(model, test_images, jax.random.key(9))
                 points[str(epochs)] = _rounded(terms) | {"active": int(active_units(model, test_images).sum())}
 
-        options = {"epochs": length, "learning_rate": LEARNING_RATE, "beta": beta, "callback": note}
-        fit(model, images, jax.random.key(seed), batch_size=BATCH, progress=False, **options)
+        fit(
+            model,
+            images,
+            jax.random.key(seed),
+            epochs=length,
+            batch_size=BATCH,
+            learning_rate=LEARNING_RATE,
+            beta=beta,
+            callback=note,
+            progress=False,
+        )
     return points
 
 

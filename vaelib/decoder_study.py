@@ -9,7 +9,7 @@ drawn black and white from the grey ones, and log P of the 8-bit image by `vaeli
 on fewer images, are recorded under a name that says so.
 """
 
-import os
+import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo, log_mean_exp
 from vaelib.pretrained import WEIGHTS
-from vaelib.results import read_results, record_results
+from vaelib.results import record_results
 from vaelib.training import fit
 
 STUDY = WEIGHTS / "decoder_study.json"
@@ -174,7 +174,7 @@ def _is_judged(name: str) -> bool:
 
 def load_study() -> dict:
     """The shipped results of all runs, by name."""
-    return read_results(os.fspath(STUDY))
+    return json.loads(STUDY.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -63,15 +63,8 @@ def assert_shows(page, model):
 
 
 def arrive(page):
-    """Wait until the digit has come to where the sliders are."""
-    page.wait_for_function(
-        """() => {
-          const name = (input) => Number(input.getAttribute('aria-label').slice(1).normalize('NFKC')) - 1;
-          const { z } = document.querySelector('canvas');
-          const inputs = Array.from(document.querySelectorAll('input'));
-          return inputs.every((input) => Math.abs(Number(input.value) - z[name(input)]) < 1e-5);
-        }"""
-    )
+    """Wait until the digit has come to where it goes."""
+    page.locator('.stage:not([aria-busy="true"])').wait_for()
 
 
 def test_page_keeps_no_more_memory_over_1000_moves(page, path):

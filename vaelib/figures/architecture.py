@@ -45,8 +45,8 @@ def architecture(
         _arrow(ax, (n + 1, level), (middle, 0))
     _layer(ax, middle, 0, heights[-1], "z", f"{latent}", color=QUANTITY_COLORS["elbo"])
     ax.annotate("ε ~ N(0, I)", (middle, heights[-1] / 2 + 0.1), (middle, 1.75), ha="center", arrowprops=_style())
-    for place, words in ((n / 2, "encoder"), (middle, "z = μ + σ ⊙ ε"), (end - n / 2, "decoder")):
-        ax.text(place, -2.3, words, ha="center", color=INK, weight="bold")
+    for centre, words in ((n / 2, "encoder"), (middle, "z = μ + σ ⊙ ε"), (end - n / 2, "decoder")):
+        ax.text(centre, -2.3, words, ha="center", color=INK, weight="bold")
     ax.set(xlim=(-0.6, end + 0.6), ylim=(-2.5, 2.1))
     ax.axis("off")
     return ax

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +61,7 @@ def _of_size(latent: int, seed: int, epochs: int, images, test_images) -> dict:
     shipped = {
         name for name, known in RECIPES.items() if replace(known, evidence_images=recipe.evidence_images) == recipe
     }
-    model = load_pretrained(shipped.pop()) if shipped else recipe.train(images)[0]
+    model = cast(VAE, load_pretrained(shipped.pop()) if shipped else recipe.train(images)[0])
     x = binarize(test_images, jax.random.key(0))
     activity = np.asarray(latent_activity(model, x))
     by_units = elbo_by_units(model, x[:UNITS_IMAGES], jax.random.key(1), np.argsort(-activity))

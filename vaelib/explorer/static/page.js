@@ -131,7 +131,7 @@ async function openPage(page, el, weights = weightsOf(page)) {
   const sliders = page.names.map((name, dim) => rangeSlider(name, page.reach[dim]));
   const models = sliders.map((slider) => slider.model);
   const stage = element("div");
-  const shown = picture({ state, sliders: models, el: stage });
+  const shown = picture({ state, sliders: models, el: stage, carry: true });
   const lines = page.order.map((dim) => sliders[dim].line);
   const column = element("div", { class: "sliders" }, lines.slice(0, SHOWN));
   const rest = lines.slice(SHOWN);

@@ -5,8 +5,9 @@
  * @param {State} parts.state a widget's model, or the page's own object
  * @param {(State & { comm_live?: boolean })[]} parts.sliders one for each dimension of z: they hold z, nothing else does
  * @param {HTMLElement} parts.el
+ * @param {boolean} [parts.carry] whether a motion takes the sliders along; a notebook's would tell the kernel of every step
  */
-function picture({ state, sliders, el }) {
+function picture({ state, sliders, el, carry = false }) {
   const shape = state.get("image_shape");
   const decoded = imageCanvas(shape, "The decoded digit");
   const real = imageCanvas(shape, "The real digit");
@@ -61,12 +62,15 @@ function picture({ state, sliders, el }) {
   };
   // The reader's hand goes before a motion under way. A slider that was placed answers with its place, rounded.
   const placed = z();
+  const end = () => {
+    glide = null;
+    stage.setAttribute("aria-busy", "false");
+  };
   const onSlider = (/** @type {State} */ slider, /** @type {number} */ value, /** @type {any} */ options) => {
     const axis = sliders.indexOf(slider);
     if (!options?.updated_view) placed[axis] = value;
     else if (Math.abs(value - placed[axis]) > ROUNDED) {
-      if (glide) sliders.forEach((each) => each.save_changes());
-      glide = null;
+      end();
       forget();
     }
     changed();
@@ -77,15 +81,16 @@ function picture({ state, sliders, el }) {
     glide.start = start;
     const t = duration > 0 ? Math.min(1, (now - start) / duration) : 1;
     const at = to.map((value, axis) => from[axis] + t * (value - from[axis]));
-    sliders.forEach((slider, axis) => slider.set("value", at[axis]));
+    if (carry) sliders.forEach((slider, axis) => slider.set("value", at[axis]));
     show(at);
     if (t < 1) return void requestAnimationFrame(step);
-    glide = null;
+    end();
     changed();
   };
   const move = (/** @type {Glide} */ { to, seconds }) => {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     glide = { from: z(), to, duration: 1000 * seconds };
+    stage.setAttribute("aria-busy", "true");
     requestAnimationFrame(step);
   };
 
@@ -99,7 +104,7 @@ function picture({ state, sliders, el }) {
 
   if (state.get("plane").reach) {
     pad = plane(state.get("plane"), (to) => {
-      glide = null;
+      end();
       forget();
       sliders.forEach((slider, axis) => slider.set("value", to[axis]));
       sliders.forEach((slider) => slider.save_changes());
