@@ -372,9 +372,16 @@ def test_images_that_do_not_fit_are_refused(family, x, error, message):
 
 
 @pytest.mark.parametrize("family", [Bernoulli, ContinuousBernoulli])
-@pytest.mark.parametrize(("value", "came"), [(-0.1, "from -0.1 to 0.5"), (255.0, "from 0.5 to 255"), (np.nan, "nan")])
+@pytest.mark.parametrize(
+    ("value", "came"),
+    [
+        (-0.1, r"from -0\.1 to 0\.5; images in \[-1, 1\] are brought there"),
+        (255.0, "from 0.5 to 255.*divide 8-bit images"),
+        (np.nan, "from nan to nan; clean the data first"),
+    ],
+)
 def test_pixels_outside_the_unit_interval_are_refused(family, value, came):
-    with pytest.raises(ValueError, match=rf"x must hold pixels in \[0, 1\], got values .*{came}.*divide 8-bit images"):
+    with pytest.raises(ValueError, match=rf"x must hold pixels in \[0, 1\], got values {came}"):
         family(jnp.zeros((2, 3))).log_prob(jnp.full((2, 3), 0.5).at[1, 1].set(value))
 
 
