@@ -10,6 +10,7 @@ The runs "beta 8 ..." charge the KL eightfold and measure the same objective aft
 import json
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
@@ -29,11 +30,10 @@ from vaelib.evaluation import evaluate
 from vaelib.latents import active_units
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo
-from vaelib.pretrained import WEIGHTS
 from vaelib.results import read_results, record_results
 from vaelib.training import fit
 
-STUDY = WEIGHTS / "collapse_study.json"
+STUDY = files("vaelib") / "studies" / "results" / "collapse-study.json"
 BETA, SEEDS = 8.0, (0, 1, 2)
 LENGTHS, LONG = (8, 24, 48, 150), 400  # epochs with warm-up and without; without warm-up only
 BETA_IMAGES, WINDOW_IMAGES, TEST_IMAGES = 5_000, 10_000, 2_000

@@ -12,6 +12,7 @@ on fewer images, are recorded under a name that says so.
 import json
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import click
@@ -27,11 +28,10 @@ from vaelib.divergence import kl_to_standard_normal
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo, log_mean_exp
-from vaelib.pretrained import WEIGHTS
 from vaelib.results import record_results
 from vaelib.training import fit
 
-STUDY = WEIGHTS / "decoder_study.json"
+STUDY = files("vaelib") / "studies" / "results" / "decoder-study.json"
 BATCH, LEARNING_RATE, EPOCHS, REFIT_EPOCHS = 128, 2e-3, 30, 4
 EVIDENCE_IMAGES, EVIDENCE_DRAWS = 1000, 200
 TABLE_IMAGES = 10_000
