@@ -15,7 +15,7 @@ from vaelib.explorer import save_page
 DOCS = Path(__file__).parent
 TRANSLATED = tomllib.loads((DOCS / "translated.toml").read_text(encoding="utf-8"))
 # What a page says that is shown in English among pages of another language.
-UNTRANSLATED = {"ko": "이 페이지는 아직 한국어로 옮기지 않아 영어로 보여 드립니다."}
+UNTRANSLATED = {"ko": "이 페이지는 아직 한국어로 다 옮기지 못했습니다. 옮기지 못한 곳은 영어로 보여 드립니다."}
 # The notebooks' own explorers need a kernel; in the book these stand in for them.
 LIVE = {
     "notebooks/00_start_here": "bernoulli-z2",

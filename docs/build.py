@@ -80,7 +80,8 @@ def catalogues():
         update(str(LOCALE), str(folder), [language])
         messages = LOCALE / language / "LC_MESSAGES"
         for catalogue in messages.glob("*/*.po"):
-            if catalogue.relative_to(messages).with_suffix("").as_posix() not in names:
+            begun = any(message.string for message in messages_of(catalogue, locale=language))
+            if not begun and catalogue.relative_to(messages).with_suffix("").as_posix() not in names:
                 catalogue.unlink()
 
 
