@@ -33,6 +33,14 @@ def types_are_checked_but_in_refusals(request):
     type_checks.update("jaxtyping_disable", False)
 
 
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    """Matplotlib keeps each figure of a test that shows none, and warns at the twentieth."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 @pytest.fixture(scope="session")
 def images():
     """Sixteen grey strokes of 6 × 6 pixels on a black border, shape (16, 36), in [0, 1] as digits are."""

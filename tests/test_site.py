@@ -160,7 +160,7 @@ def test_translations_are_on_their_pages(catalogue, pages, site):
     shown = " ".join(page.get_text().split())
     assert page.html["lang"] == language
     with catalogue.open("rb") as file:
-        messages = [message.string for message in read_po(file) if message.id]
+        messages = [message.string for message in read_po(file) if message.id and not message.fuzzy]
     without_markup = [text for text in messages if not re.search(r"""[$`*{\[\\'"]""", text)]
     assert without_markup
     assert not [text for text in without_markup if " ".join(text.split()) not in shown]
