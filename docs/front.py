@@ -5,7 +5,6 @@ the first slider in two seconds. Only the notebooks' pictures are fetched, when 
 """
 
 import base64
-import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from vaelib import load_mnist, load_pretrained
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
-from vaelib.explorer.page import COMMENT, state_of
+from vaelib.explorer.page import COMMENT, embedded, state_of
 from vaelib.figures import CLASS_COLORS, QUANTITY_COLORS
 
 DOCS = Path(__file__).parent
@@ -138,7 +137,7 @@ def write_front(site: Path) -> None:
         **shared,
         widget_style=static("vaelib.css"),
         script=script + (DOCS / "front" / "front.js").read_text(encoding="utf-8"),
-        state=json.dumps(explorer(), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        state=embedded(explorer()),
         cards=cards,
         rows=ROWS,
         claims=len(claims),

@@ -1,5 +1,6 @@
 """The lab in the kernel: what it refuses, what it hands to the page, what it takes back, and the page it writes."""
 
+import html
 import json
 import re
 
@@ -157,3 +158,11 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(tmp_path):
     assert '"beta":4.0' in text
     with pytest.raises(FileExistsError):
         save_page(tmp_path / "lab.html")
+
+
+def test_no_title_puts_code_into_the_page(tmp_path):
+    title = "{{state}} </title><script>alert(1)</script> <!--<script>"
+    text = save_page(tmp_path / "lab.html", title=title).read_text("utf-8")
+    assert text.count("const PAGE = {") == 1
+    assert "alert(1)</script>" not in text
+    assert html.escape(title) in text

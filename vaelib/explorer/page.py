@@ -73,14 +73,37 @@ def _page(encoded: EncodedImages, title: str) -> str:
         )
     header, weights = _close_enough(layers, encoded).packed()
     state = state_of(encoded, header, deflated(_planes(weights, 2 if header["half"] else 4)))
+    return filled_page(
+        "explorer",
+        title=title,
+        style=static("vaelib.css", "page.css"),
+        code=static("engine.js", "parts.js", "picture.js", "page.js"),
+        state=state,
+        opens="openPage",
+        without="This page decodes the digit itself and needs JavaScript.",
+    )
+
+
+def filled_page(name: str, *, title: str, style: str, code: str, state: dict, opens: str, without: str) -> str:
+    """The text of a page that needs no other file: `opens` is the function of its code that is handed the state.
+
+    `name` is the id of the page's main element, and `without` what it says where there is no JavaScript.
+    """
     parts = {
+        "name": name,
         "title": html.escape(title),
-        "style": static("vaelib.css", "page.css"),
-        "code": COMMENT.sub("", static("engine.js", "parts.js", "picture.js", "page.js")),
-        # "</script>" inside a string would end the script, and "<!--<script>" would keep it from ending.
-        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "style": style,
+        "code": COMMENT.sub("", code),
+        "state": embedded(state),
+        "opens": opens,
+        "without": without,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], static("page.html"))
+
+
+def embedded(value) -> str:
+    """JSON inside a script: "</script>" in a string would end it, and "<!--<script>" would keep it from ending."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:

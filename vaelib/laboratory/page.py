@@ -1,7 +1,5 @@
 """The lab as one HTML file: it trains without a kernel and without a network."""
 
-import html
-import json
 import os
 from pathlib import Path
 
@@ -9,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vaelib.explorer.model_widget import static as explorer_static
-from vaelib.explorer.page import COMMENT, deflated
+from vaelib.explorer.page import deflated, filled_page
 from vaelib.files import write_atomically
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.widget import opening, page_text, prepare
@@ -53,15 +51,14 @@ def save_page(
     arrays = {"train": prepared.train, "heldOut": prepared.held_out, "labels": prepared.labels}
     state = opening(prepared, chosen) | {name: deflated(array.tobytes()) for name, array in arrays.items()}
     state["kernels"] = deflated(KERNELS.read_bytes())
-    parts = {
-        "title": html.escape(title),
-        "style": "\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css")]),
-        "code": COMMENT.sub("", "\n".join([page_text(), explorer_static("page.js"), static("lab-page.js")])),
-        # "</script>" inside a string would end the script.
-        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/"),
-    }
-    page = static("lab.html")
-    for name, text in parts.items():
-        page = page.replace(f"{{{{{name}}}}}", text)
+    page = filled_page(
+        "lab",
+        title=title,
+        style="\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css", "lab-page.css")]),
+        code="\n".join([page_text(), explorer_static("page.js"), static("lab-page.js")]),
+        state=state,
+        opens="openLabPage",
+        without="This page trains the model itself and needs JavaScript.",
+    )
     write_atomically(path, page.encode(), overwrite=overwrite)
     return Path(path)

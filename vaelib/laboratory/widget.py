@@ -1,6 +1,5 @@
 """The lab as a widget: it trains in the page, and hands its weights to the kernel."""
 
-import json
 from dataclasses import asdict, fields
 from functools import cache
 
@@ -9,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vaelib.explorer.model_widget import static as explorer_static
-from vaelib.explorer.page import COMMENT
+from vaelib.explorer.page import COMMENT, embedded
 from vaelib.figures.style import CLASS_COLORS, QUANTITY_COLORS
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.images import Images, lab_images
@@ -31,8 +30,7 @@ def worker_text() -> str:
 @cache
 def page_text() -> str:
     """The code of the controls and views, with the worker's text inside."""
-    worker = json.dumps(worker_text()).replace("</", "<\\/")
-    return "\n".join([f"const WORKER = {worker};", explorer_static("parts.js"), static(*VIEWS)])
+    return "\n".join([f"const WORKER = {embedded(worker_text())};", explorer_static("parts.js"), static(*VIEWS)])
 
 
 def opening(images: Images, settings: Settings) -> dict:
