@@ -4,28 +4,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from vaelib import collapse_study, protocols
+from vaelib import protocols
+from vaelib.studies import collapse
 
 
 @pytest.fixture(scope="module")
 def model():
-    return collapse_study.WindowVAE(2, latent=3, seed=1)
+    return collapse.WindowVAE(2, latent=3, seed=1)
 
 
 def test_small_digits_are_white_where_most_of_a_square_is():
     image = np.zeros((28, 28), np.float32)
     image[0, :2] = image[1, 0] = 1.0  # three quarters of the first square
     image[0, 2] = image[1, 3] = 1.0  # half of the second, which is not above ½
-    small = collapse_study.small_digits(image.reshape(1, 784))
+    small = collapse.small_digits(image.reshape(1, 784))
     assert small.shape == (1, 196)
     assert np.flatnonzero(small).tolist() == [0]
 
 
 def test_a_pixel_sees_those_of_the_window_before_it_and_no_others(model):
     x = np.random.default_rng(0).random((1, 196)).astype(np.float32)
-    seen = collapse_study.pixels_before(x, 2)[0]
+    seen = collapse.pixels_before(x, 2)[0]
     row, column = 7, 5
     wanted = [
         x[0, 14 * r + c] for r in (5, 6, 7) for c in range(3, 8) if (r, c) < (row, column)
@@ -37,7 +37,7 @@ def test_a_pixel_sees_those_of_the_window_before_it_and_no_others(model):
 
 
 def test_a_window_of_0_adds_nothing():
-    plain = collapse_study.WindowVAE(0, latent=3)
+    plain = collapse.WindowVAE(0, latent=3)
     assert not plain.from_pixels(jnp.ones((2, 196))).any()
 
 
@@ -58,21 +58,11 @@ def test_draws_follow_the_probabilities_given_the_pixels_before(model):
 
 def test_without_z_the_images_make_no_difference_to_what_the_decoder_gets(model):
     x = (np.random.default_rng(1).random((3, 196)) < 0.3).astype(np.float32)
-    terms = collapse_study.without_z(model, x, jax.random.key(0))
+    terms = collapse.without_z(model, x, jax.random.key(0))
     np.testing.assert_allclose(terms.elbo, model.decode(jnp.zeros((3, 3))).log_prob(x), rtol=1e-5)
     assert not terms.kl.any()
 
 
 def test_warm_up_rises_over_the_first_half():
-    schedule = collapse_study.warm_up(8.0, 100)
+    schedule = collapse.warm_up(8.0, 100)
     np.testing.assert_allclose([schedule(step) for step in (0, 25, 50, 99)], [0, 4, 8, 8])
-
-
-def test_every_run_is_shipped():
-    assert set(collapse_study.load_study()) == set(collapse_study.RUNS)
-
-
-def test_an_unknown_run_is_refused(tmp_path):
-    result = CliRunner().invoke(collapse_study.main, ["--output", str(tmp_path / "out.json"), "window 9"])
-    assert result.exit_code == 2
-    assert "there is no run window 9; there are beta 8" in result.output

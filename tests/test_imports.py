@@ -29,7 +29,7 @@ LAYERS = [
     {"checkpoints", "saving"},
     {"pretrained", "results"},
     {"training"},
-    {"collapse_study", "decoder_study", "recipes"},
+    {"recipes"},
     {"studies"},
     {"exercises", "explorer"},
     {"laboratory"},

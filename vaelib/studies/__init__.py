@@ -11,16 +11,18 @@ from os import PathLike
 
 from vaelib import checks
 from vaelib.results import read_results, record_results
-from vaelib.studies import latent_sizes, variants
+from vaelib.studies import collapse, decoders, latent_sizes, variants
 from vaelib.studies.bound import bound
+from vaelib.studies.common import Entries
 from vaelib.studies.draws import draws
 from vaelib.studies.families import families
 from vaelib.studies.guessing import naive
 
 SHIPPED = files("vaelib") / "studies" / "results"
-Entries = Iterator[tuple[str, Callable[[], dict]]]  # each with its name, and what to do for it
 STUDIES: dict[str, Callable[..., Entries]] = {
     "bound": bound,
+    "collapse": collapse.entries,
+    "decoders": decoders.entries,
     "draws": draws,
     "bugs": variants.bugs,
     "families": families,

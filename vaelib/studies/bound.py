@@ -3,13 +3,11 @@
 The control is the same network with the same batches, trained on the bound of 20 draws, which lies nearer to log p(x).
 """
 
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -17,6 +15,7 @@ from vaelib.data import binarize
 from vaelib.evidence import log_evidence
 from vaelib.models import VAE
 from vaelib.objectives import elbo, importance_weighted_bound
+from vaelib.studies.common import Entries, falling
 from vaelib.training import fit
 
 EPOCHS, BATCH, PEAK, TEST_IMAGES = 60, 100, 2e-3, 100
@@ -29,15 +28,24 @@ SEEDS = {"ELBO": (0, 1, 2), "20 draws": (0, 1)}
 AXIS = np.linspace(-5, 5, 401, dtype=np.float32)
 
 
+def log_likelihoods(
+    model, x: Float[Array, "image pixel"], z: Float[Array, "code latent"]
+) -> Float[Array, "code image"]:
+    """Return log p(x|z) of a Bernoulli decoder for every code and image, in nats.
+
+    It is linear in x, so one matrix product serves all of them.
+    """
+    logits = model.decode(z).logits
+    return logits @ x.T - jnp.sum(jax.nn.softplus(logits), axis=-1, keepdims=True)
+
+
 @nnx.jit
 def log_px_on_grid(model, x: Float[Array, "image pixel"]) -> Float[Array, " image"]:
     """Sum over a grid: log p(x) of binary images, by AXIS × AXIS codes of the plane, in nats, shape (image,)."""
 
     def add_row(log_sum, first):
         z = jnp.stack([jnp.full_like(AXIS, first), AXIS], axis=-1)
-        logits = model.decode(z).logits
-        log_joint = logits @ x.T - jnp.sum(jax.nn.softplus(logits), axis=-1, keepdims=True)
-        log_joint -= 0.5 * jnp.sum(jnp.square(z), axis=-1, keepdims=True)
+        log_joint = log_likelihoods(model, x, z) - 0.5 * jnp.sum(jnp.square(z), axis=-1, keepdims=True)
         return jnp.logaddexp(log_sum, jax.nn.logsumexp(log_joint, axis=0)), None
 
     log_sum, _ = jax.lax.scan(add_row, jnp.full(len(x), -jnp.inf), AXIS)
@@ -71,7 +79,7 @@ def train(images, x, name: str, seed: int, stops=STOPS, epochs: int = EPOCHS) ->
         key,
         epochs=stops[-1],
         batch_size=BATCH,
-        learning_rate=optax.cosine_decay_schedule(PEAK, epochs * (len(images) // BATCH)),
+        learning_rate=falling(PEAK, epochs, images, BATCH),
         objective=OBJECTIVES[name],
         binarize=True,
         callback=record,
@@ -80,7 +88,7 @@ def train(images, x, name: str, seed: int, stops=STOPS, epochs: int = EPOCHS) ->
     return {name: [terms[name] for terms in found] for name in found[0]}
 
 
-def bound(images, test_images) -> Iterator[tuple[str, Callable[[], dict]]]:
+def bound(images, test_images) -> Entries:
     """A training by each of OBJECTIVES with each of its SEEDS."""
     x = np.asarray(binarize(test_images[:TEST_IMAGES], jax.random.key(0)))
     for name, seeds in SEEDS.items():

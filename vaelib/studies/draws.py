@@ -4,16 +4,15 @@ Work is counted in network passes: an image is encoded once and decoded L times,
 long training with one draw has as many passes as the one with ten.
 """
 
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
 import numpy as np
-import optax
 
 from vaelib.data import binarize
 from vaelib.models import VAE
 from vaelib.objectives import elbo
+from vaelib.studies.common import Entries, falling
 from vaelib.training import epochs
 
 PEAK, M, TEST_IMAGES = 2e-3, 100, 2_000
@@ -32,7 +31,7 @@ def train(images, held_out, L: int, total: int, seed: int, *, stop: int | None =
         jax.random.key(seed),
         epochs=stop or total,
         batch_size=M,
-        learning_rate=optax.cosine_decay_schedule(PEAK, total * (len(images) // M)),
+        learning_rate=falling(PEAK, total, images, M),
         objective=partial(elbo, num_samples=L),
         binarize=True,
         held_out=held_out,
@@ -41,7 +40,7 @@ def train(images, held_out, L: int, total: int, seed: int, *, stop: int | None =
     return {"L": L, "epochs": total, "seed": seed, "passes": len(images) * (1 + L), "elbo": curve}
 
 
-def draws(images, test_images) -> Iterator[tuple[str, Callable[[], dict]]]:
+def draws(images, test_images) -> Entries:
     """One training for each of RUNS."""
     held_out = np.asarray(binarize(test_images[:TEST_IMAGES], jax.random.key(0)))
     for L, total, seed in RUNS:

@@ -4,14 +4,12 @@ The code lies in the plane, so that a grid gives log p(x), and with it how far e
 """
 
 import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -21,6 +19,7 @@ from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo
 from vaelib.studies.bound import log_px_on_grid
+from vaelib.studies.common import Entries, falling
 from vaelib.training import epochs
 
 EPOCHS, BATCH, PEAK, SEEDS, TEST_IMAGES = 60, 100, 2e-3, (0, 1, 2), 100
@@ -85,7 +84,7 @@ def train(images, x, way: str, seed: int, stops=STOPS) -> dict[str, list[float]]
         jax.random.key(seed),
         epochs=stops[-1],
         batch_size=BATCH,
-        learning_rate=optax.cosine_decay_schedule(PEAK, EPOCHS * (len(images) // BATCH)),
+        learning_rate=falling(PEAK, EPOCHS, images, BATCH),
         objective=objective,
         binarize=True,
     )
@@ -99,7 +98,7 @@ def train(images, x, way: str, seed: int, stops=STOPS) -> dict[str, list[float]]
     return {name: [terms[name] for terms in found] for name in found[0]}
 
 
-def families(images, test_images) -> Iterator[tuple[str, Callable[[], dict]]]:
+def families(images, test_images) -> Entries:
     """A training in each of WAYS with each of SEEDS."""
     x = np.asarray(binarize(test_images[:TEST_IMAGES], jax.random.key(0)))
     for way, seed in itertools.product(WAYS, SEEDS):

@@ -4,13 +4,11 @@ Both decode 128 codes a step, in 2 and in 20 dimensions, from three seeds; the c
 times the draws.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from vaelib.data import binarize, load_mnist
 from vaelib.divergence import kl_to_standard_normal
@@ -18,7 +16,8 @@ from vaelib.evidence import log_evidence
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo
 from vaelib.recipes import Recipe
-from vaelib.studies.bound import log_px_on_grid
+from vaelib.studies.bound import log_likelihoods, log_px_on_grid
+from vaelib.studies.common import Entries, frozen
 from vaelib.training import fit
 
 CHUNK = 1000  # codes decoded at once
@@ -31,7 +30,7 @@ def prior_average(model, x, key, *, draws: int = 128) -> Terms:
     The model has a Bernoulli decoder, whose log-probability is linear in x, so that one matrix product serves all pairs
     of codes and images. Terms of shape (batch,), in nats; there is no q, and so `kl` is 0.
     """
-    log_w = _log_likelihoods(model, x, jax.random.normal(key, (draws, model.latent)))
+    log_w = log_likelihoods(model, x, jax.random.normal(key, (draws, model.latent)))
     log_px = jax.nn.logsumexp(log_w, axis=0) - jnp.log(draws)
     return Terms(recon=log_px, kl=jnp.zeros_like(log_px), elbo=log_px)
 
@@ -67,7 +66,7 @@ def train(images, test_images, name: str) -> dict:
     return {"curve": curve, **found, "log_px": max(found.values()), "short": round(short_run(name, few_images), 2)}
 
 
-def naive(images, test_images) -> Iterator[tuple[str, Callable[[], dict]]]:
+def naive(images, test_images) -> Entries:
     """All of TRAININGS."""
     for name in TRAININGS:
         yield name, partial(train, images, test_images, name)
@@ -87,25 +86,17 @@ def _estimates(model, images, x, recipe: Recipe) -> dict[str, jax.Array]:
 
 def _elbo_of_encoder(model, x, key) -> Terms:
     """The ELBO, whose gradient reaches the encoder alone."""
-    structure, weights = nnx.split(model.decoder)
-    decoder = nnx.merge(structure, jax.tree.map(jax.lax.stop_gradient, weights))
     q = model.encode(x)
-    recon = decoder(q.sample(key, (1,))).log_prob(x)[0]
+    recon = frozen(model.decoder)(q.sample(key, (1,))).log_prob(x)[0]
     kl = kl_to_standard_normal(q)
     return Terms(recon=recon, kl=kl, elbo=recon - kl)
-
-
-def _log_likelihoods(model, x, z):
-    """Return log p(x|z) for every code and image, shape (code, image)."""
-    logits = model.decode(z).logits
-    return logits @ x.T - jnp.sum(jax.nn.softplus(logits), axis=1, keepdims=True)
 
 
 @jax.jit
 def _log_px_by_prior(model, x, key):
     def add(i, log_sum):
         z = jax.random.normal(jax.random.fold_in(key, i), (CHUNK, model.latent))
-        return jnp.logaddexp(log_sum, jax.nn.logsumexp(_log_likelihoods(model, x, z), axis=0))
+        return jnp.logaddexp(log_sum, jax.nn.logsumexp(log_likelihoods(model, x, z), axis=0))
 
     log_sum = jax.lax.fori_loop(0, PRIOR_CHUNKS, add, jnp.full(len(x), -jnp.inf))
     return log_sum - jnp.log(PRIOR_CHUNKS * CHUNK)

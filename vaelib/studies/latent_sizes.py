@@ -1,6 +1,5 @@
 """How many latent dimensions a digit needs, and what those cost that the model leaves unused."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -17,6 +16,7 @@ from vaelib.models import VAE
 from vaelib.pretrained import load_pretrained
 from vaelib.recipes import RECIPES
 from vaelib.results import measure
+from vaelib.studies.common import Entries
 
 SMALL, LARGE = (2, 5, 10), (20, 40, 80)  # the large ones from three seeds, since they differ least
 EPOCHS, LONG = 20, 60  # a longer training, to see what more epochs would change
@@ -47,7 +47,7 @@ def elbo_by_units(
     return jax.lax.map(with_first, jnp.arange(model.latent + 1))
 
 
-def entries(images, test_images) -> Iterator[tuple[str, Callable[[], dict]]]:
+def entries(images, test_images) -> Entries:
     """One network with 2 to 80 latent dimensions, the large ones from three seeds, some three times as long."""
     runs = [(latent, seed, EPOCHS) for seed in range(3) for latent in (*SMALL * (seed == 0), *LARGE)]
     for latent, seed, epochs in runs + [(latent, 0, LONG) for latent in (*SMALL, 20)]:

@@ -3,7 +3,6 @@
 All use the first 10,000 training images, drawn black or white afresh in each batch.
 """
 
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
@@ -17,6 +16,7 @@ from vaelib.divergence import kl_to_standard_normal
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.objectives import Terms
+from vaelib.studies.common import Entries, falling
 from vaelib.training import fit
 
 TRAINING, VALIDATION = 9_000, 1_000  # images to train on, and those after them on which a learning rate is chosen
@@ -28,7 +28,6 @@ RATES = {
     "Adam": (1e-3, 1e-2, 3e-2),
 }
 EPOCHS = (3, 20)  # a short race and a long one
-Entries = Iterator[tuple[str, Callable[[], dict]]]
 
 
 def bugs(images, test_images) -> Entries:
@@ -91,7 +90,7 @@ def spreads(images, test_images) -> Entries:
 
 def _with_spread(build, latent: int, seed: int, images, test_images) -> dict:
     model = build.create(seed=seed, latent=latent, hidden=(200,))
-    rate = optax.cosine_decay_schedule(2e-3, 20 * (len(images) // 128))
+    rate = falling(2e-3, 20, images, 128)
     fit(model, images, jax.random.key(seed), epochs=20, learning_rate=rate, binarize=True, progress=False)
     return evaluate(model, binarize(test_images, jax.random.key(0)), jax.random.key(1))
 

@@ -1,20 +1,13 @@
-"""Posterior collapse in longer trainings: how the shipped numbers of notebook 10 were made.
-
-    python -m vaelib.collapse_study --output study.json            all runs, on the bundled digits
-    python -m vaelib.collapse_study --output study.json NAME...    some of them
+"""Posterior collapse in longer trainings.
 
 The runs "beta 8 ..." charge the KL eightfold and measure the same objective after more and more epochs. The runs
 "window k ..." give the decoder, beside z, the k rows and columns of pixels that come before each pixel.
 """
 
-import json
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
-from pathlib import Path
 from typing import cast
 
-import click
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,27 +17,20 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib import checks
 from vaelib.checks import AnyArray
-from vaelib.data import load_mnist
 from vaelib.distributions import Bernoulli
 from vaelib.evaluation import evaluate
 from vaelib.latents import active_units
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo
-from vaelib.results import read_results, record_results
+from vaelib.studies.common import Entries, falling
 from vaelib.training import fit
 
-STUDY = files("vaelib") / "studies" / "results" / "collapse-study.json"
 BETA, SEEDS = 8.0, (0, 1, 2)
 LENGTHS, LONG = (8, 24, 48, 150), 400  # epochs with warm-up and without; without warm-up only
 BETA_IMAGES, WINDOW_IMAGES, TEST_IMAGES = 5_000, 10_000, 2_000
 SIDE, HIDDEN = 14, 32
 WINDOWS, WINDOW_SEEDS, WINDOW_EPOCHS = (0, 1, 3), (0, 1), 30
 BATCH, LEARNING_RATE = 125, 2e-3
-
-
-def load_study() -> dict[str, dict]:
-    """What the shipped study measured, one entry a run, in nats per test image."""
-    return json.loads(STUDY.read_text(encoding="utf-8"))
 
 
 def small_digits(images: Float[AnyArray, "image 784"]) -> Float[np.ndarray, "image 196"]:
@@ -161,7 +147,7 @@ def window_run(window: int, use_z: bool, seed: int, images, test_images) -> dict
     """The terms of the decoder with that window, with z or without it, after a training whose step size falls to 0."""
     images, test_images = small_digits(images), small_digits(test_images)
     model, objective = WindowVAE(window, seed=seed), elbo if use_z else without_z
-    schedule = optax.cosine_decay_schedule(LEARNING_RATE, WINDOW_EPOCHS * (len(images) // BATCH))
+    schedule = falling(LEARNING_RATE, WINDOW_EPOCHS, images, BATCH)
     options = {"epochs": WINDOW_EPOCHS, "learning_rate": schedule, "objective": objective, "progress": False}
     fit(model, images, jax.random.key(seed), batch_size=BATCH, **options)
     return _rounded(evaluate(model, test_images, jax.random.key(9), objective=objective))
@@ -184,19 +170,7 @@ RUNS |= {
 }
 
 
-@click.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON file to add to.")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-def main(output, names):
-    """Train and measure the runs NAME..., by default those that the file lacks."""
-    if unknown := sorted(set(names) - set(RUNS)):
-        raise click.UsageError(f"there is no run {', '.join(unknown)}; there are {', '.join(RUNS)}")
-    images, _ = load_mnist("train", limit=WINDOW_IMAGES)
-    test_images, _ = load_mnist("test", limit=TEST_IMAGES)
-    for name in names or [name for name in RUNS if name not in read_results(output)]:
-        record_results(output, name, RUNS[name](images, test_images))
-        click.echo(name)
-
-
-if __name__ == "__main__":
-    main()
+def entries(images, test_images) -> Entries:
+    """All of RUNS."""
+    for name, run in RUNS.items():
+        yield name, partial(run, images[:WINDOW_IMAGES], test_images[:TEST_IMAGES])

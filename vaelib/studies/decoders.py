@@ -1,38 +1,29 @@
-"""Bernoulli or Gaussian, trained to level: how the shipped numbers of notebook 06 were made.
-
-    python -m vaelib.decoder_study --output study.json            all runs, on the full MNIST
-    python -m vaelib.decoder_study --output study.json NAME...    some of them
+"""Bernoulli or Gaussian, trained to level.
 
 Each run trains the network 784-200-z10-200-784 on grey digits, with another likelihood, sigma, factor of the KL or
 seed. It is measured on test digits by what every decoder has, its mean m(z): KL and squared error, log P(b) of digits b
-drawn black and white from the grey ones, and log P of the 8-bit image by `vaelib.eight_bit`. Runs of another length, or
-on fewer images, are recorded under a name that says so.
+drawn black and white from the grey ones, and log P of the 8-bit image by `vaelib.eight_bit`.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.resources import files
-from pathlib import Path
 
-import click
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
 from vaelib import eight_bit
-from vaelib.data import binarize, load_mnist
+from vaelib.data import binarize
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo, log_mean_exp
-from vaelib.results import record_results
+from vaelib.studies.common import Entries, falling, frozen
 from vaelib.training import fit
 
-STUDY = files("vaelib") / "studies" / "results" / "decoder-study.json"
 BATCH, LEARNING_RATE, EPOCHS, REFIT_EPOCHS = 128, 2e-3, 30, 4
+SHORT_EPOCHS, SHORT_IMAGES = 2, 5_000
 EVIDENCE_IMAGES, EVIDENCE_DRAWS = 1000, 200
 TABLE_IMAGES = 10_000
 SIGMAS_OF_NORMAL = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # among which the best is taken
@@ -70,8 +61,7 @@ RUNS = {
 def refit_elbo(model: VAE, x, key, *, table: eight_bit.Table, beta=1.0) -> Terms:
     """The ELBO of 8-bit images by a table of levels given the mean; no gradient reaches the decoder."""
     q = model.encode(x)
-    graphdef, weights = nnx.split(model.decoder)
-    mean = nnx.merge(graphdef, jax.lax.stop_gradient(weights))(q.sample(key)).mean
+    mean = frozen(model.decoder)(q.sample(key)).mean
     recon, kl = table.log_prob(x, mean), kl_to_standard_normal(q)
     return Terms(recon, kl, recon - beta * kl)
 
@@ -133,49 +123,33 @@ def measure(model: VAE, images, test_images, *, refit: bool) -> dict:
 
 
 def _fit(model, images, epochs, seed, objective, beta) -> None:
-    schedule = optax.cosine_decay_schedule(LEARNING_RATE, epochs * (len(images) // BATCH))
     fit(
         model,
         images,
         jax.random.key(seed),
         epochs=epochs,
         batch_size=BATCH,
-        learning_rate=schedule,
+        learning_rate=falling(LEARNING_RATE, epochs, images, BATCH),
         objective=objective,
         beta=beta,
         progress=False,
     )
 
 
-@click.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON file to add to.")
-@click.option("--source", type=click.Choice(("bundled", "tfds")), default="tfds", show_default=True)
-@click.option("--limit", type=click.IntRange(BATCH), help="Train on the first so many images only.")
-@click.option("--epochs", type=click.IntRange(1), default=EPOCHS, show_default=True)
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-def main(output, source, limit, epochs, names):
-    """Train and measure the runs NAME... (all by default)."""
-    if unknown := sorted(set(names) - set(RUNS)):
-        raise click.UsageError(f"there is no run {', '.join(unknown)}; there are {', '.join(RUNS)}")
-    images, _ = load_mnist("train", source=source, limit=limit)
-    test_images, _ = load_mnist("test", source=source)
-    for name in names or RUNS:
-        run = RUNS[name]
-        click.echo(name)
-        result = measure(run.train(images, epochs), images, test_images, refit=_is_judged(name))
-        short = "" if (limit, epochs) == (None, EPOCHS) else f", {epochs} epochs of {len(images)} images"
-        record_results(output, name + short, {"run": asdict(run), "epochs": epochs, "images": len(images)} | result)
+def entries(images, test_images) -> Entries:
+    """All of RUNS, and a short one on few images, for a notebook to repeat."""
+    for name, run in RUNS.items():
+        yield name, partial(_trained, run, EPOCHS, images, test_images, refit=_is_judged(name))
+    few, few_test = images[:SHORT_IMAGES], test_images[:SHORT_IMAGES]
+    short = partial(_trained, RUNS["gaussian 0"], SHORT_EPOCHS, few, few_test, refit=True)
+    yield f"gaussian 0, {SHORT_EPOCHS} epochs of {SHORT_IMAGES} images", short
+
+
+def _trained(run: Run, epochs: int, images, test_images, *, refit: bool) -> dict:
+    measured = measure(run.train(images, epochs), images, test_images, refit=refit)
+    return {"run": asdict(run), "epochs": epochs, "images": len(images)} | measured
 
 
 def _is_judged(name: str) -> bool:
     """Whether a run takes part in the comparison of 8-bit images, for which its encoder is trained once more."""
     return name.split()[0] in ("bernoulli", "gaussian")
-
-
-def load_study() -> dict:
-    """The shipped results of all runs, by name."""
-    return json.loads(STUDY.read_text(encoding="utf-8"))
-
-
-if __name__ == "__main__":
-    main()
