@@ -136,10 +136,15 @@ def key(k, name: str = "key") -> jax.Array:
 
 def positive_int(value, name: str) -> int:
     """An integer of at least 1 (`True` is not a size)."""
+    return at_least(value, name, 1)
+
+
+def at_least(value, name: str, low: int) -> int:
+    """An integer of at least `low`; `True` is none."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer of at least 1, got {value!r} ({type(value).__name__})")
-    if value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value}")
+        raise TypeError(f"{name} must be an integer of at least {low}, got {value!r} ({type(value).__name__})")
+    if value < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, got {value}")
     return int(value)
 
 
