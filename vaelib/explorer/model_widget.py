@@ -1,6 +1,7 @@
 """A widget that the page draws, and what the kernel answers when the page asks."""
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import anywidget
 import numpy as np
@@ -14,9 +15,9 @@ from vaelib.explorer.layers import decoder_layers, encoder_layers
 STATIC = files("vaelib.explorer") / "static"
 
 
-def static(*names: str) -> str:
+def static(*names: str, folder: Traversable = STATIC) -> str:
     """Files of the page's own code, joined: a widget's module is a single text and cannot import its neighbours."""
-    return "\n".join((STATIC / name).read_text("utf-8") for name in names)
+    return "\n".join((folder / name).read_text("utf-8") for name in names)
 
 
 class ModelWidget(anywidget.AnyWidget):

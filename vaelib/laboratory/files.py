@@ -1,11 +1,10 @@
 """The lab's own files: the page's code and the compiled kernels."""
 
+from functools import partial
 from importlib.resources import files
+
+from vaelib.explorer.model_widget import static as joined
 
 HERE = files("vaelib.laboratory")
 KERNELS = HERE / "kernels" / "kernels.wasm"
-
-
-def static(*names: str) -> str:
-    """Files of the page's code, joined: a widget's module is a single text and cannot import its neighbours."""
-    return "\n".join((HERE / "static" / name).read_text("utf-8") for name in names)
+static = partial(joined, folder=HERE / "static")
