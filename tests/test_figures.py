@@ -412,6 +412,7 @@ def test_training_curves_are_solid_for_training_and_dashed_for_held_out():
     np.testing.assert_array_equal(dashed.get_ydata(), [-112, -104])
     assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
     assert solid.get_color() == dashed.get_color() != kl.get_color()
+    assert (solid.get_color(), kl.get_color()) == (figures.QUANTITY_COLORS["elbo"], figures.QUANTITY_COLORS["kl"])
     assert [text.get_text() for text in ax.texts] == ["ELBO", "KL(q‖p(z))"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "held out"]
     assert "nats" in ax.get_ylabel()

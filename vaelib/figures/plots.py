@@ -16,7 +16,7 @@ from vaelib.figures.style import (
     CLASS_COLORS,
     GUIDE,
     INK,
-    LINE_COLORS,
+    QUANTITY_COLORS,
     Array,
     Numbers,
     axes,
@@ -27,11 +27,7 @@ from vaelib.figures.style import (
 )
 
 # The terms of the ELBO have the same name and colour in every picture.
-TERMS = {
-    "elbo": ("ELBO", LINE_COLORS[0]),
-    "recon": (r"$\mathrm{E}_q[\log p(x|z)]$", LINE_COLORS[1]),
-    "kl": ("KL(q‖p(z))", LINE_COLORS[2]),
-}
+TERMS = {"elbo": "ELBO", "recon": r"$\mathrm{E}_q[\log p(x|z)]$", "kl": "KL(q‖p(z))"}
 
 
 def _apart(points: np.ndarray, gap: float) -> np.ndarray:
@@ -169,9 +165,8 @@ def training_curves(
         raise ValueError(f"held_out must have names from curves, {list(curves)}, got {list(held_out)}")
     ax = axes(ax)
     for name, values in curves.items():
-        label, color = TERMS.get(name, (name, None))
-        style: dict[str, Any] = {"color": color, "marker": "o" if size == 1 else None}
-        (line,) = ax.plot(x, finite_array(values, f"curves[{name!r}]", size), label=label, **style)
+        style: dict[str, Any] = {"color": QUANTITY_COLORS.get(name), "marker": "o" if size == 1 else None}
+        (line,) = ax.plot(x, finite_array(values, f"curves[{name!r}]", size), label=TERMS.get(name, name), **style)
         if name in held_out:
             style["color"] = line.get_color()
             ax.plot(x, finite_array(held_out[name], f"held_out[{name!r}]", size), ls="--", **style)

@@ -47,7 +47,7 @@ class Run:
 
 
 SSE_SIGMA = 0.5**0.5  # where the Gaussian's log-density is -SSE and a constant
-SIGMAS, TWINS, BETAS = (0.2, 0.4, 1.0), (0.2, 0.4, 1.0), (0.25, 4.0)
+SIGMAS, TWINS, BETAS = (0.2, 0.4, 0.7, 1.0), (0.2, 0.4, 1.0), (0.25, 4.0)
 MATCHED = 0.41  # the sigma at which the Gaussian's KL is the Bernoulli's
 RUNS = {
     **{f"bernoulli {seed}": Run("bernoulli", seed=seed) for seed in range(3)},
