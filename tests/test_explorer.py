@@ -26,7 +26,7 @@ from vaelib.explorer import draw_digit, explore, save_page, traversal
 from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
-from vaelib.explorer.page import _close_enough
+from vaelib.explorer.page import _close_enough, embedded
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import ACTIVATIONS, VAE, Autoencoder
 from vaelib.widgets import live_figure
@@ -298,6 +298,13 @@ def test_words_of_a_page_are_words_alone(vae, digits, tmp_path):
     (state,) = re.findall(r"const PAGE = (.*);\n", text)
     assert "<" not in state
     assert json.loads(state)["names"] == ["z₁", "z₂"]
+
+
+def test_text_inside_a_script_neither_ends_it_nor_keeps_it_open():
+    words = {"title": "</script><!--<script>", "numbers": [1.5]}
+    text = embedded(words)
+    assert "<" not in text
+    assert json.loads(text) == words
 
 
 class Shifted(VAE):
