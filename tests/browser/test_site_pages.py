@@ -81,6 +81,7 @@ def test_the_front_page_decodes_a_digit_before_much_was_sent(page, site):
         page.wait_for_function("c => c.z && c.z[0] > 0", arg=canvas.element_handle())
         z, pixels = canvas.evaluate("c => [c.z, Array.from(c.pixels)]")
         assert sum(sent) < 1_000_000
+        page.wait_for_load_state("networkidle")  # the pictures of the cards, before the server stops
     expected = load_pretrained("bernoulli-z2").decode(jnp.asarray(z, jnp.float32)).mean
     np.testing.assert_allclose(pixels, expected, atol=0.02)  # its weights have 8 bits
 
