@@ -6,10 +6,12 @@ import globals from "globals";
 
 const root = new URL("../../", import.meta.url);
 const folders = ["vaelib/explorer/static/", "vaelib/laboratory/static/"];
+const pages = ["vaelib/explorer/page.py", "vaelib/laboratory/page.py"]; // each names the function that opens its page
 const texts = new Map(
   folders
     .flatMap((folder) => readdirSync(new URL(folder, root)).map((name) => folder + name))
     .filter((path) => /\.(js|html)$/.test(path))
+    .concat(pages)
     .map((path) => [path, readFileSync(new URL(path, root), "utf8")]),
 );
 const files = [...texts.keys()].filter((name) => name.endsWith(".js"));
