@@ -256,3 +256,31 @@ def test_an_array_of_one_number_is_a_number(value):
 def test_bad_seeds_are_refused(value, error):
     with pytest.raises(error, match="seed must be an integer"):
         checks.seed(value)
+
+
+def test_classes_are_numbers_or_names():
+    numbers, names = checks.classes(np.array([2, 0, 2], np.uint8), 3, "image")
+    assert (numbers.tolist(), names) == ([2, 0, 2], ("0", "1", "2"))
+    numbers, names = checks.classes(["owl", "cat", "owl"], 3, "image")
+    assert (numbers.tolist(), names) == ([1, 0, 1], ("cat", "owl"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1], r"3 whole .*, one for each image, got int64 of shape \(2,\)"),
+        ([0, 1, -1], "from 0 to 65,535.* from -1 to 1"),
+        ([0, 1, 2**40], "from 0 to 1099511627776"),  # its names alone would fill the memory
+        ([0.0, 1.0, 2.0], "got float64"),
+        ([True, False, True], "got bool"),
+        ([None, "cat", "owl"], "got object"),
+    ],
+)
+def test_what_is_no_class_is_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        checks.classes(labels, 3, "image")
+
+
+def test_too_many_names_are_refused():
+    with pytest.raises(ValueError, match="names of at most 2 classes"):
+        checks.classes(["cat", "dog", "owl"], 3, "image", most=2)

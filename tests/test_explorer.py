@@ -401,9 +401,10 @@ def test_explorer_says_what_is_wrong_in_place_of_the_picture():
         ({"images": np.full((3, 784), 255.0)}, ValueError, "divide 8-bit images by 255"),
         ({"images": np.full((3, 784), np.nan)}, ValueError, "images must be finite"),
         ({"images": np.zeros((3, 784), np.uint8)}, TypeError, "images must be floating point"),
-        ({"images": np.zeros((3, 784)), "labels": [1, 2]}, ValueError, r"labels must have shape \(3,\)"),
-        ({"images": np.zeros((3, 784)), "labels": ["a", "b", "c"]}, ValueError, "labels must be integers from 0"),
-        ({"images": np.zeros((3, 784)), "labels": [0, 1, -1]}, ValueError, "labels must be integers from 0"),
+        ({"images": np.zeros((3, 784)), "labels": [1, 2]}, ValueError, r"3 whole .* got int64 of shape \(2,\)"),
+        ({"images": np.zeros((3, 784)), "labels": [0.0, 1.0, 1.5]}, ValueError, "3 whole numbers from 0 to 255"),
+        ({"images": np.zeros((3, 784)), "labels": [0, 1, -1]}, ValueError, "3 whole numbers from 0 to 255"),
+        ({"images": np.zeros((3, 784)), "labels": [0, 1, 256]}, ValueError, "from 0 to 255.* from 0 to 256"),
         ({"labels": [1, 2]}, ValueError, "labels came without images"),
         ({"shown": 0}, ValueError, "shown must be"),
     ],
@@ -411,6 +412,23 @@ def test_explorer_says_what_is_wrong_in_place_of_the_picture():
 def test_explorer_refuses_what_it_cannot_show(vae, arguments, error, words):
     with pytest.raises(error, match=words):
         explore(**({"model": vae} | arguments))
+
+
+def test_explorer_takes_names_as_labels(vae):
+    names = ["owl", "cat", "owl", "dog"]
+    explorer = explore(vae, np.zeros((4, 784), np.float32), names)
+    plane = explorer.picture.plane
+    assert plane["classes"] == ["cat", "dog", "owl"]
+    assert list(plane["labels"]) == [2, 0, 2, 1]
+    assert len(set(plane["palette"])) == 3
+    explorer.encode(1)
+    assert explorer.picture.caption == "Image 1, class cat: z is the mean of q(z|x)."
+
+
+def test_explorer_gives_26_classes_26_colours(vae):
+    plane = explore(vae, np.zeros((26, 784), np.float32), np.arange(26)).picture.plane
+    assert len(set(plane["palette"])) == 26
+    assert plane["classes"][25] == "25"
 
 
 def test_explorer_refuses_another_z(vae):

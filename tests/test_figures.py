@@ -354,6 +354,21 @@ def test_numerals_do_not_cover_each_other(spread, rng):
     assert apart > 0.2 * ax.figure.dpi
 
 
+def test_latent_scatter_takes_any_number_of_classes_and_their_names(rng):
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    ax = figures.latent_scatter(rng.normal(size=(52, 2)), np.tile(letters, 2))
+    assert [text.get_text() for text in ax.texts] == letters.tolist()
+    assert len(np.unique(ax.collections[0].get_facecolors(), axis=0)) == 26
+    ax = figures.latent_scatter(rng.normal(size=(2, 2)), ["dog", "cat"])
+    assert [text.get_text() for text in ax.texts] == ["cat", "dog"]
+
+
+def test_each_class_has_a_colour_of_its_own_and_digits_theirs():
+    assert figures.class_colors(7) == figures.CLASS_COLORS[:7]
+    assert figures.class_colors(26)[:10] == figures.CLASS_COLORS
+    assert len(set(figures.class_colors(256))) == 256
+
+
 def test_latent_scatter_takes_one_code_and_one_class():
     ax = figures.latent_scatter(jnp.zeros((1, 2)), jnp.array([4]))
     assert [text.get_text() for text in ax.texts] == ["4"]
@@ -365,9 +380,13 @@ def test_latent_scatter_takes_one_code_and_one_class():
         (np.zeros((3, 5)), np.zeros(3, int), r"codes must have shape \(n, 2\), got \(3, 5\)"),
         (np.zeros((0, 2)), np.zeros(0, int), r"codes must have shape \(n, 2\), got \(0, 2\)"),
         (np.full((3, 2), np.nan), np.zeros(3, int), "codes must be finite, got 6 NaN"),
-        (np.zeros((3, 2)), np.zeros(2, int), r"labels must be 3 integers, one a code, got int64 of shape \(2,\)"),
-        (np.zeros((3, 2)), np.zeros(3), "labels must be 3 integers, one a code, got float64"),
-        (np.zeros((3, 2)), np.array([0, 1, 10]), "digits from 0 to 9, got 0 to 10"),
+        (
+            np.zeros((3, 2)),
+            np.zeros(2, int),
+            r"3 whole .*, one for each code, got int64 of shape \(2,\)",
+        ),
+        (np.zeros((3, 2)), np.zeros(3), "labels must be 3 whole numbers from 0 to .*, got float64"),
+        (np.zeros((3, 2)), np.array([0, 1, -1]), "labels must be 3 whole numbers from 0 to .* from -1 to 1"),
     ],
 )
 def test_latent_scatter_refuses(codes, labels, message):

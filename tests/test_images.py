@@ -158,6 +158,11 @@ def test_labels_that_are_none_are_refused(labels):
         load_images(GREY, labels)
 
 
+def test_labels_may_be_names():
+    loaded = load_images(GREY, ["owl", "cat", "owl", "dog", "cat", "cat"], limit=4)
+    assert (loaded.labels.tolist(), loaded.classes) == ([2, 0, 2, 1], ("cat", "dog", "owl"))
+
+
 def test_channels_that_are_no_colours_are_not_made_grey_and_refused():
     assert load_images(COLOUR[..., :2]).image_shape == (5, 4, 2)
     with pytest.raises(ValueError, match="1 or 3 channels, got 2"):

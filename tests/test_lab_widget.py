@@ -63,8 +63,8 @@ def test_bad_images_are_refused():
         ((None, labels), "labels came without images"),
         ((images * 2, labels), r"pixels in \[0, 1\]"),
         ((images[0], None), "images must have shape"),
-        ((images, labels[:5]), r"labels must be integers of shape \(100,\)"),
-        ((images, labels - 1), "labels must be from 0 to 255"),
+        ((images, labels[:5]), r"labels must be 100 whole numbers from 0 to 255.* got int64 of shape \(5,\)"),
+        ((images, labels - 1), "labels must be 100 whole numbers from 0 to 255.* from -1 to"),
         ((images[:20], None), "at least batch_size = 64"),
     ]:
         with pytest.raises((TypeError, ValueError), match=message):
@@ -166,3 +166,16 @@ def test_no_title_puts_code_into_the_page(tmp_path):
     assert text.count("const PAGE = {") == 1
     assert "alert(1)</script>" not in text
     assert html.escape(title) in text
+
+
+def test_names_as_labels_get_a_colour_and_a_word_each(sent):
+    images, _ = bars(100)
+    names = np.array([f"class {number:02}" for number in range(26)])[np.arange(100) % 26]
+    lab = vaelib.lab(images, names, hidden=(8,), batch_size=16)
+    lab._answer(lab, {"ask": "open"}, [])
+    ((content, (_, _, _, labels, _)),) = sent
+    opened = content["open"]
+    assert opened["classes"] == [f"class {number:02}" for number in range(26)]
+    assert len(set(opened["classColors"])) == 26
+    assert opened["classWord"] == "class"
+    assert list(labels) == [number % 26 for number in range(0, 100, 10)]

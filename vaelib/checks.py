@@ -11,8 +11,11 @@ from collections.abc import Iterable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 
 AnyArray = jax.Array | np.ndarray  # what the library takes; it returns jax.Array
+Labels = Shaped[AnyArray, " image"] | Sequence[str] | Sequence[int]  # what `classes` takes
+CLASSES = 2**16  # more are refused: each has a name
 
 
 def is_traced(x) -> bool:
@@ -216,3 +219,23 @@ def one_of(value, options: Iterable[str], name: str) -> str:
     if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
     return value
+
+
+def classes(labels: Labels, count: int, what: str, *, most: int = CLASSES) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The class of each of `count` things, each a `what`, as a whole number from 0, and the names of the classes.
+
+    Labels are whole numbers, which are their own names, or names, which are numbered in the order of the alphabet.
+    """
+    given = np.asarray(labels)
+    if given.shape == (count,) and count:
+        if given.dtype.kind in "iu" and given.min() >= 0 and given.max() < most:
+            return given.astype(np.int32), tuple(map(str, range(int(given.max()) + 1)))
+        if given.dtype.kind == "U":
+            names, numbers = np.unique(given, return_inverse=True)
+            if len(names) <= most:
+                return numbers.astype(np.int32), tuple(map(str, names))
+    extent = f" from {given.min()} to {given.max()}" if given.size and given.dtype.kind in "iu" else ""
+    raise ValueError(
+        f"labels must be {count} whole numbers from 0 to {most - 1:,}, or names of at most {most:,} classes, one for "
+        f"each {what}, got {given.dtype} of shape {given.shape}{extent}"
+    )

@@ -42,7 +42,7 @@ class LoadedImages:
 
 def load_images(
     source: str | os.PathLike | Num[np.ndarray, "image *shape"],
-    labels: str | os.PathLike | Int[np.ndarray, " image"] | None = None,
+    labels: str | os.PathLike | checks.Labels | None = None,
     *,
     size: tuple[int, int] | None = None,
     grey: bool | None = None,
@@ -56,8 +56,8 @@ def load_images(
             such as "images" or "x_train"), an IDX file such as train-images-idx3-ubyte, gzipped or not; or an array of
             8-bit or 16-bit numbers, booleans or floats in [0, 1], of shape (n, height, width) or (n, height, width,
             channels).
-        labels: the classes of an array's or an IDX file's images, as an array or an IDX file; a folder and an NPZ file
-            bring their own.
+        labels: the classes of an array's or an IDX file's images, as numbers, names or an IDX file; a folder and an NPZ
+            file bring their own.
         size: (height, width) that every picture of a folder is cropped to in proportion, and resized to; by default
             all must have the same size.
         grey: True makes colours grey, False makes grey pictures coloured; by default a folder is grey where all its
@@ -96,16 +96,15 @@ def load_images(
         pixels = source
     if size is not None:
         raise ValueError("size is for folders of pictures; resize an array before it is passed")
-    images = _unit_images(pixels, limit)
-    return _loaded(
-        _with_channels(images, grey), _classes(labels, len(pixels))[: len(images)] if labels is not None else None
-    )
+    images = _with_channels(_unit_images(pixels, limit), grey)
+    if labels is None:
+        return _loaded(images, None)
+    numbers, names = _classes(labels, len(pixels))
+    return _loaded(images, numbers[: len(images)], names)
 
 
 def _loaded(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] = ()) -> LoadedImages:
-    """The images flat, and the classes named by their numbers where they have no names."""
-    if labels is not None and not classes:
-        classes = tuple(map(str, range(int(labels.max()) + 1)))
+    """The images flat."""
     flat = np.ascontiguousarray(images.reshape(len(images), -1), np.float32)
     return LoadedImages(flat, labels, classes, tuple(images.shape[1:]))
 
@@ -143,15 +142,11 @@ def _with_channels(images: np.ndarray, grey: bool | None) -> np.ndarray:
     return images @ np.array([[0.299], [0.587], [0.114]], np.float32) if grey else np.repeat(images, 3, axis=-1)
 
 
-def _classes(labels, count: int) -> Int[np.ndarray, " image"]:
-    """One class an image, whole numbers from 0."""
+def _classes(labels, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The class of each image and the classes' names, of an array, a list or an IDX file."""
     if isinstance(labels, str | os.PathLike):
         labels = read_idx(Path(labels))
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:  # a column, as some archives have it
         labels = labels[:, 0]
-    if labels.shape != (count,) or labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
-        raise ValueError(
-            f"labels must be {count} whole numbers from 0, one an image, got shape {labels.shape} of {labels.dtype}"
-        )
-    return labels.astype(np.int32)
+    return checks.classes(labels, count, "image")

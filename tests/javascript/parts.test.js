@@ -3,7 +3,7 @@ import test from "node:test";
 import { load } from "./load.js";
 
 const { apart, plane, imageCanvas, normals, Element } = load(["parts.js"], ["apart", "plane", "imageCanvas", "normals"]);
-const PLANE = { reach: [3, 6], names: ["z₁", "z₂"], palette: ["red", "blue"], axes: [0, 1] };
+const PLANE = { reach: [3, 6], names: ["z₁", "z₂"], palette: ["red", "blue", "green"], classes: ["cat", "dog", "owl"], axes: [0, 1] };
 const points = Int8Array.of(127, 127, -127, 0, 0, -127); // the codes (3, 6), (-3, 0) and (0, -6)
 const none = new Uint8Array(0);
 const ofClass = (svg, name) => svg.find((element) => element.attributes.class === name);
@@ -16,7 +16,7 @@ test("codes stand where their numbers say, one cloud and numeral a label", () =>
   assert.deepEqual([zero.style, zero.d], ["--class: red", `M${MIDDLE - HALF}.0 ${MIDDLE}.0h0`]);
   const two = `M${MIDDLE + HALF}.0 ${LEFT}.0h0M${MIDDLE}.0 ${RIGHT}.0h0`;
   assert.deepEqual([one.style, one.d], ["--class: blue", two]);
-  assert.deepEqual(ofClass(svg, "numeral").map((text) => text.textContent), ["0", "1"]);
+  assert.deepEqual(ofClass(svg, "numeral").map((text) => text.textContent), ["cat", "dog"]);
 });
 
 test("without labels all codes are one cloud without a numeral, and without codes there is none", () => {
@@ -50,10 +50,10 @@ test("numerals are moved apart, and those that are apart stay", () => {
 });
 
 test("the pointer names the nearest real image", () => {
-  const { svg } = plane({ ...PLANE, points, labels: Uint8Array.of(1, 0, 7) }, null);
+  const { svg } = plane({ ...PLANE, points, labels: Uint8Array.of(1, 0, 2) }, null);
   const [text] = ofClass(svg, "tick nearest");
   svg.fire("pointermove", { clientX: 2 * MIDDLE, clientY: 2 * RIGHT }); // on screen the picture is twice as large
-  assert.equal(text.textContent, "nearest real image: 7");
+  assert.equal(text.textContent, "nearest real image: owl");
   svg.fire("pointerleave");
   assert.equal(text.textContent, "");
 });

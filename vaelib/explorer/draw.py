@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import traitlets
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from vaelib import checks
 from vaelib.explorer.encoded_images import DIGITS, EncodedImages
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.widgets.browser import allow_widgets
@@ -38,7 +39,7 @@ class Sketch(ModelWidget):
 
 
 def draw_digit(
-    model, images: Float[np.ndarray, "image pixel"] | None = None, labels: Int[np.ndarray, " image"] | None = None
+    model, images: Float[np.ndarray, "image pixel"] | None = None, labels: checks.Labels | None = None
 ) -> Sketch:
     """A canvas to draw a digit on, with mouse, finger or keys; q(z|x), a reconstruction and draws follow the hand.
 
@@ -49,7 +50,7 @@ def draw_digit(
     Args:
         model: as for `explore`, made for grey images of 28 × 28 pixels and with at least 2 latent dimensions.
         images: real images in [0, 1] whose codes are shown, by default the bundled test digits.
-        labels: the digit in each image.
+        labels: the class of each image, a whole number or a name.
 
     Returns:
         A widget; its `image` is the drawing (1, 784), for your own code.

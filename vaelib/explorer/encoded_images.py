@@ -1,14 +1,15 @@
 """What every widget is made of: a model, real images, their codes, and the order of the dimensions of z."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from vaelib import checks
 from vaelib.data import load_mnist
 from vaelib.explorer.compiled_model import CompiledModel
-from vaelib.figures import CLASS_COLORS
+from vaelib.figures import class_colors
 
 DRAWS = 500  # codes from a prior of the model's own, of which "Draw from the prior" shows one
+IN_A_BYTE = 256  # classes that a page is told of, a byte an image
 MOST = 2000  # codes on the plane and images to encode; more are only slower to send
 DIGITS = (28, 28, 1)  # the shape of the bundled images
 REACH = 3.0  # the least a slider reaches to both sides: three standard deviations of the prior
@@ -24,7 +25,7 @@ class EncodedImages:
         self,
         model,
         images: Float[np.ndarray, "image pixel"] | None = None,
-        labels: Int[np.ndarray, " image"] | None = None,
+        labels: checks.Labels | None = None,
     ):
         """Encode the images, by default the bundled test digits where the model is made for them.
 
@@ -34,7 +35,7 @@ class EncodedImages:
         """
         self.model = CompiledModel(model)
         checks.drawable(self.model.image_shape)
-        self.images, self.labels = _checked(images, labels, self.model)
+        self.images, self.labels, self.classes = _checked(images, labels, self.model)
         self.codes, self.draws, self.problem = self._computed()
         shown = self.codes if self.draws is None else np.concatenate([self.codes, self.draws])
         self.reach = np.maximum(REACH, np.ceil(np.abs(shown).max(axis=0)))
@@ -69,7 +70,9 @@ class EncodedImages:
 
     def name(self, index: int) -> str:
         """The words for an image."""
-        return f"Image {index}" + ("" if self.labels is None else f", digit {self.labels[index]}")
+        if self.labels is None:
+            return f"Image {index}"
+        return f"Image {index}, {word_for(self.classes)} {self.classes[self.labels[index]]}"
 
     def plane(self, axes: tuple[int, int]) -> dict:
         """The codes on two dimensions of z for the page: a byte a coordinate, 127 at the end of its reach."""
@@ -83,7 +86,8 @@ class EncodedImages:
             "reach": [float(limit) for limit in reach],
             "points": points.tobytes(),
             "labels": b"" if self.labels is None else self.labels.astype(np.uint8).tobytes(),
-            "palette": list(CLASS_COLORS),
+            "palette": list(class_colors(len(self.classes))),
+            "classes": list(self.classes),
         }
 
 
@@ -97,8 +101,13 @@ def as_bytes(x: Float[np.ndarray, "*shape"]) -> np.ndarray:
     return np.round(255 * np.clip(x, 0.0, 1.0)).astype(np.uint8)
 
 
-def _checked(images, labels, model: CompiledModel) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images and labels that fit the model, MOST at the most; no images where none came and it is not for digits."""
+def word_for(classes: tuple[str, ...]) -> str:
+    """What a class is called: a digit where all are numbers of one figure."""
+    return "digit" if all(name in "0123456789" for name in classes) else "class"
+
+
+def _checked(images, labels, model: CompiledModel) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """MOST images that fit the model, labels, classes' names; no images where none came and it is not for digits."""
     if images is None and labels is not None:
         raise ValueError("labels came without images; pass both, as in explore(model, images, labels)")
     if images is None and model.image_shape == DIGITS:
@@ -107,16 +116,9 @@ def _checked(images, labels, model: CompiledModel) -> tuple[np.ndarray, np.ndarr
         images = np.zeros((0, model.pixels), np.float32)
     else:
         images = checks.unit_interval(checks.batch_of(images, model.pixels, "images", "pixel"), "images")
+    images = np.asarray(images)
+    classes: tuple[str, ...] = ()
     if labels is not None:
-        labels = _checked_labels(np.asarray(labels), len(images))[:MOST]
-    return np.asarray(images)[:MOST], labels
-
-
-def _checked_labels(labels: np.ndarray, count: int) -> np.ndarray:
-    if labels.shape != (count,):
-        raise ValueError(f"labels must have shape ({count},), one for each image, got {labels.shape}")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() > 255:
-        raise ValueError(
-            f"labels must be integers from 0 to 255, each a colour, got dtype {labels.dtype}; number the classes"
-        )
-    return labels
+        labels, classes = checks.classes(labels, len(images), "image", most=IN_A_BYTE)
+        labels = labels[:MOST]
+    return images[:MOST], labels, classes

@@ -7,7 +7,7 @@ import ipywidgets
 import numpy as np
 import PIL.Image
 import traitlets
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from vaelib import checks
 from vaelib.explorer.compiled_model import finite_vector, traversal
@@ -160,7 +160,7 @@ class Explorer(WithStill):
 def explore(
     model,
     images: Float[np.ndarray, "image pixel"] | None = None,
-    labels: Int[np.ndarray, " image"] | None = None,
+    labels: checks.Labels | None = None,
     *,
     shown: int = 10,
     seed: int = 0,
@@ -175,7 +175,7 @@ def explore(
     Args:
         model: a VAE, an Autoencoder, or anything with latent, pixels, encode(x) and decode(z).mean.
         images: real images in [0, 1] to encode, by default the bundled test digits where the model is made for them.
-        labels: the digit in each image.
+        labels: the class of each image, a whole number or a name.
         shown: sliders that are not folded away.
         seed: of the draws and of the choice of images.
 

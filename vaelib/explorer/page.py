@@ -9,8 +9,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from vaelib import checks
 from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
@@ -25,7 +26,7 @@ def save_page(
     model,
     path: str | os.PathLike,
     images: Float[np.ndarray, "image pixel"] | None = None,
-    labels: Int[np.ndarray, " image"] | None = None,
+    labels: checks.Labels | None = None,
     *,
     title: str = "A decoder in your hand",
     limit: int | None = 600_000,
@@ -39,7 +40,7 @@ def save_page(
         model: a VAE or an Autoencoder whose decoder is a plain network.
         path: the file to write, such as "explorer.html".
         images: real images in [0, 1], by default the bundled test digits; the page keeps 200 and the codes of 1,000.
-        labels: the digit in each image.
+        labels: the class of each image, a whole number or a name.
         title: the page's title and heading.
         limit: the largest page in bytes, or None.
         overwrite: whether an existing file may be replaced.

@@ -16,7 +16,7 @@ from vaelib.figures.plots import (
     training_curves,
 )
 from vaelib.figures.publish import save, show
-from vaelib.figures.style import CLASS_COLORS, LINE_COLORS, QUANTITY_COLORS, set_style
+from vaelib.figures.style import CLASS_COLORS, LINE_COLORS, QUANTITY_COLORS, class_colors, set_style
 
 __all__ = [
     "CLASS_COLORS",
@@ -24,6 +24,7 @@ __all__ = [
     "QUANTITY_COLORS",
     "architecture",
     "band",
+    "class_colors",
     "digit_rows",
     "gaussian_ellipse",
     "heatmap",

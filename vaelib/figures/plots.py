@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Real
+from jaxtyping import Real
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
@@ -13,13 +13,13 @@ from matplotlib.ticker import MaxNLocator
 
 from vaelib import checks
 from vaelib.figures.style import (
-    CLASS_COLORS,
     GUIDE,
     INK,
     QUANTITY_COLORS,
     Array,
     Numbers,
     axes,
+    class_colors,
     figure_of,
     finite_array,
     groups,
@@ -48,39 +48,36 @@ def _share_of_height(ax: Axes, inches: float) -> float:
 
 def latent_scatter(
     codes: Real[Array, "image 2"] | Sequence[Numbers],
-    labels: Int[Array, " image"] | Sequence[int],
+    labels: checks.Labels,
     ax: Axes | None = None,
     *,
     circles: Numbers = (),
     names: tuple[str, str] = ("z₁", "z₂"),
 ) -> Axes:
-    """The map of labels: one dot a code, coloured by its digit, with each digit's numeral at the median of its codes.
+    """The map of labels: one dot a code, coloured by its class, with each class's name at the median of its codes.
 
-    `labels` are integers from 0 to 9. `circles` are radii around 0: N(0, I) has 39%, 86% and 99% of its mass within
-    1, 2 and 3. A median, since stray codes draw a mean away; numerals that would touch are moved, tied by a line.
+    `labels` are whole numbers from 0, or names. `circles` are radii around 0: N(0, I) has 39%, 86% and 99% of its mass
+    within 1, 2 and 3. A median, since stray codes draw a mean away; names that would touch are moved, tied by a line.
     """
-    codes, labels = finite_array(codes, "codes", None, 2), np.asarray(labels)
-    if labels.shape != codes.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"labels must be {len(codes)} integers, one a code, got {labels.dtype} of shape {labels.shape}"
-        )
-    if labels.min() < 0 or labels.max() > 9:
-        raise ValueError(f"labels must be digits from 0 to 9, got {labels.min()} to {labels.max()}")
+    codes = finite_array(codes, "codes", None, 2)
+    numbers, classes = checks.classes(labels, len(codes), "code")
+    colors = class_colors(len(classes))
     ax = axes(ax, 5.4, 5.0)
     horizontal, vertical = codes.T
     size = max(3.0, min(25.0, 2e4 / len(codes)))
-    ax.scatter(horizontal, vertical, c=np.array(CLASS_COLORS)[labels], s=size, alpha=0.7, lw=0)
+    ax.scatter(horizontal, vertical, c=np.array(colors)[numbers], s=size, alpha=0.7, lw=0)
     for radius in circles:
         radius = checks.number(radius, "circles", low=0.0, open_low=True)
         ax.add_patch(Circle((0, 0), radius, fill=False, ls="--", lw=1, ec=INK))
-    digits = np.unique(labels)
-    medians = np.array([np.median(codes[labels == digit], axis=0) for digit in digits])
+    present = np.unique(numbers)
+    medians = np.array([np.median(codes[numbers == number], axis=0) for number in present])
     gap = _share_of_height(ax, 0.28) * np.ptp(codes, axis=0).max()
-    for digit, median, place in zip(digits, medians, _apart(medians, gap), strict=True):
-        color = CLASS_COLORS[digit]
-        box = {"boxstyle": "circle,pad=0.2", "fc": "white", "ec": color, "lw": 2}
+    for number, median, place in zip(present, medians, _apart(medians, gap), strict=True):
+        color, name = colors[number], classes[number]
+        shape = "circle" if len(name) == 1 else "round"
+        box = {"boxstyle": f"{shape},pad=0.2", "fc": "white", "ec": color, "lw": 2}
         leader = {"arrowstyle": "-", "color": color, "lw": 1.5, "shrinkB": 0}
-        ax.annotate(str(digit), median, place, weight="bold", ha="center", va="center", bbox=box, arrowprops=leader)
+        ax.annotate(name, median, place, weight="bold", ha="center", va="center", bbox=box, arrowprops=leader)
     ax.set_aspect("equal", adjustable="datalim")
     name_axes(ax, names)
     return ax

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 
 import jax
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ import numpy as np
 from cycler import cycler
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from vaelib import checks
@@ -22,6 +24,7 @@ Numbers = Sequence[float | int | np.number]
 CLASS_COLORS = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
+GOLDEN = (5**0.5 - 1) / 2  # its multiples spread evenly over a circle, however many they are
 # The same colours for lines: the first four differ in lightness too, and the pale ones come last.
 LINE_COLORS = tuple(CLASS_COLORS[k] for k in (0, 2, 4, 6, 8, 5, 1, 3, 7, 9))
 # One colour for each quantity of the argument, in every figure: kl is the KL to the prior, gap the KL to the posterior.
@@ -33,6 +36,13 @@ QUANTITY_COLORS = {
     "gap": CLASS_COLORS[2],
 }
 INK, GUIDE = "#222222", "#8a8a8a"
+
+
+def class_colors(count: int) -> tuple[str, ...]:
+    """A colour of its own for each of so many classes, the first ten always those of the digits."""
+    others = range(len(CLASS_COLORS), count)
+    shades = [to_hex(hls_to_rgb(k * GOLDEN % 1, (0.3, 0.45, 0.65)[k % 3], 0.8)) for k in others]
+    return (*CLASS_COLORS[:count], *shades)
 
 
 def set_style() -> None:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from vaelib import checks
 from vaelib.data import load_mnist
+from vaelib.explorer.encoded_images import IN_A_BYTE
 
 TRAINED, HELD_OUT = 4000, 800  # of the bundled digits
 MOST_HELD_OUT = 1000  # points on the plane
@@ -15,11 +16,12 @@ TENTH = 10
 
 @dataclass(frozen=True)
 class Images:
-    """Training images, held-out images with their labels, and the shape in which they are shown."""
+    """Training images, held-out images with their labels, the classes' names, and the shape in which they are shown."""
 
     train: np.ndarray = field(repr=False)
     held_out: np.ndarray = field(repr=False)
     labels: np.ndarray = field(repr=False)
+    classes: tuple[str, ...]
     image_shape: tuple[int, int, int]
 
     @property
@@ -30,7 +32,7 @@ class Images:
 
 def lab_images(
     images: Float[np.ndarray, "image pixel"] | None,
-    labels: Int[np.ndarray, " image"] | None,
+    labels: checks.Labels | None,
     *,
     image_shape=None,
     batch_size: int = 1,
@@ -40,7 +42,7 @@ def lab_images(
 
     Args:
         images: in [0, 1], kept to 1/255; None for the bundled digits.
-        labels: the class of each image.
+        labels: the class of each image, a whole number or a name.
         image_shape: how an image is shown, by default as `VAE` does.
         batch_size: the images of a step.
         limit: at most this many training images.
@@ -53,11 +55,14 @@ def lab_images(
             raise ValueError("labels came without images; pass both, as in vaelib.lab(images, labels)")
         train, _ = load_mnist("train", limit=TRAINED)
         held_out, held_out_labels = load_mnist("test", limit=HELD_OUT)
+        held_out_labels, classes = checks.classes(held_out_labels, len(held_out), "image", most=IN_A_BYTE)
     else:
         checks.floating(images, "images")
         pixels = images.shape[-1] if images.ndim == 2 else 0
         images = np.asarray(checks.unit_interval(checks.batch_of(images, pixels, "images", "pixel"), "images"))
-        known = np.zeros(0, np.uint8) if labels is None else _checked_labels(np.asarray(labels), len(images))
+        known, classes = np.zeros(0, np.uint8), ()
+        if labels is not None:
+            known, classes = checks.classes(labels, len(images), "image", most=IN_A_BYTE)
         is_held_out = np.arange(len(images)) % TENTH == 0
         train, held_out = images[~is_held_out], images[is_held_out][:MOST_HELD_OUT]
         held_out_labels = known[is_held_out][:MOST_HELD_OUT] if len(known) else known
@@ -68,18 +73,8 @@ def lab_images(
             f"{len(train)} and {len(held_out)}; pass more images or a smaller batch_size"
         )
     shape = checks.drawable(checks.image_shape(image_shape, train.shape[1]))
-    return Images(_bytes(train), _bytes(held_out), held_out_labels.astype(np.uint8), shape)
+    return Images(_bytes(train), _bytes(held_out), held_out_labels.astype(np.uint8), classes, shape)
 
 
 def _bytes(images: Float[np.ndarray, "image pixel"]) -> np.ndarray:
     return np.round(255 * images).astype(np.uint8)
-
-
-def _checked_labels(labels: np.ndarray, count: int) -> np.ndarray:
-    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"labels must be integers of shape ({count},), one for each image, got {labels.dtype} of {labels.shape}"
-        )
-    if labels.min() < 0 or labels.max() > 255:
-        raise ValueError(f"labels must be from 0 to 255, each a colour, got {labels.min()} to {labels.max()}")
-    return labels

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from vaelib import checks
 from vaelib.explorer.model_widget import static as explorer_static
 from vaelib.explorer.page import deflated, filled_page
 from vaelib.files import write_atomically
@@ -18,7 +19,7 @@ TRAINED = 2000  # images on a page
 def save_page(
     path: str | os.PathLike,
     images: Float[np.ndarray, "image pixel"] | None = None,
-    labels: Int[np.ndarray, " image"] | None = None,
+    labels: checks.Labels | None = None,
     *,
     title: str = "Train a VAE under your hand",
     image_shape=None,
@@ -33,7 +34,7 @@ def save_page(
     Args:
         path: the file to write, such as "lab.html".
         images: as for `vaelib.lab`.
-        labels: the class of each image.
+        labels: the class of each image, a whole number or a name.
         title: the page's title and heading.
         image_shape: how an image is shown.
         limit: the most training images that the page holds, or None for all.

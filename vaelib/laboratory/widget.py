@@ -5,11 +5,13 @@ from functools import cache
 
 import anywidget
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from vaelib import checks
+from vaelib.explorer.encoded_images import word_for
 from vaelib.explorer.model_widget import static as explorer_static
 from vaelib.explorer.page import COMMENT, embedded
-from vaelib.figures.style import CLASS_COLORS, QUANTITY_COLORS
+from vaelib.figures.style import QUANTITY_COLORS, class_colors
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.images import Images, lab_images
 from vaelib.laboratory.settings import Settings
@@ -40,7 +42,9 @@ def opening(images: Images, settings: Settings) -> dict:
         "image_shape": list(images.image_shape),
         "settings": settings.for_page(),
         "defaults": Settings().for_page(),
-        "classColors": list(CLASS_COLORS),
+        "classColors": list(class_colors(max(1, len(images.classes)))),
+        "classes": list(images.classes),
+        "classWord": word_for(images.classes),
         "quantityColors": QUANTITY_COLORS,
     }
 
@@ -122,7 +126,7 @@ def settings_of(model: VAE, settings: Settings, pixels: int) -> Settings:
 
 def lab(
     images: Float[np.ndarray, "image pixel"] | None = None,
-    labels: Int[np.ndarray, " image"] | None = None,
+    labels: checks.Labels | None = None,
     *,
     model: VAE | None = None,
     image_shape=None,
@@ -135,7 +139,7 @@ def lab(
     Args:
         images: in [0, 1], shape (image, pixel), by default 4,000 bundled training digits, with 800 test digits held
             out; of the reader's own, every tenth is held out.
-        labels: the class of each image, for its colour.
+        labels: the class of each image, a whole number or a name.
         model: a VAE to go on from, by default new weights; its sizes and its likelihood are the lab's.
         image_shape: how an image is shown, as for `VAE`.
         settings: where the controls stand at first: latent (2), hidden ((128,)), likelihood ("bernoulli" or

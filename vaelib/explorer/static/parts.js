@@ -90,34 +90,34 @@ function imageCanvas([height, width, channels], name) {
 const figure = (picture, caption) => element("figure", {}, [picture, element("figcaption", {}, [caption])]);
 
 /**
- * The codes of one digit as one path of round dots, with its numeral at their middle.
+ * The codes of one class as one path of round dots, with its name at their middle.
  * @param {Vector} points two numbers a code
  * @param {Vector} labels
- * @param {string[]} palette
+ * @param {{ palette: string[], classes: string[] }} kinds the classes' colours and names
  * @param {(point: number[]) => number[]} place
  */
-function cloud(points, labels, palette, place) {
+function cloud(points, labels, { palette, classes }, place) {
   /** @type {Map<number, number[][]>} */
-  const classes = new Map();
+  const clouds = new Map();
   for (let i = 0; i < points.length / 2; i++) {
     const label = labels.length ? labels[i] : -1;
-    const members = classes.get(label) ?? [];
+    const members = clouds.get(label) ?? [];
     members.push(place([points[2 * i], points[2 * i + 1]]));
-    classes.set(label, members);
+    clouds.set(label, members);
   }
   const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1];
   const dots = [];
   /** @type {{ label: number, x: number, y: number }[]} */
   const numerals = [];
-  for (const [label, members] of [...classes].sort((a, b) => a[0] - b[0])) {
+  for (const [label, members] of [...clouds].sort((a, b) => a[0] - b[0])) {
     const d = members.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
-    const colour = label < 0 ? "currentColor" : palette[label % palette.length];
+    const colour = label < 0 ? "currentColor" : palette[label];
     dots.push(shape("path", { d, class: "dots", style: `--class: ${colour}` }));
     const x = median(members.map((m) => m[0]));
     const y = median(members.map((m) => m[1]));
     if (label >= 0) numerals.push({ label, x, y });
   }
-  const drawn = apart(numerals).map(({ label, x, y }) => shape("text", { x, y, class: "numeral" }, String(label)));
+  const drawn = apart(numerals).map(({ label, x, y }) => shape("text", { x, y, class: "numeral" }, classes[label]));
   return [...dots, ...drawn];
 }
 
@@ -152,7 +152,7 @@ function apart(places, least = 18) {
  * @param {Plane} plane
  * @param {((at: number[]) => void) | null} onMove called while the point is dragged; without it nothing moves
  */
-function plane({ points, labels, palette, reach, names }, onMove) {
+function plane({ points, labels, palette, classes, reach, names }, onMove) {
   const [width, height, margin] = [320, 320, 26];
   const inner = width - 2 * margin;
   const far = Math.max(...reach); // one scale for both axes, so that the prior is round
@@ -168,11 +168,12 @@ function plane({ points, labels, palette, reach, names }, onMove) {
   svg.append(shape("text", { x: place([far / 2, 0])[0], y: height - 8, class: "tick" }, names[0]));
   svg.append(shape("text", { x: 14, y: place([0, far / 2])[1] + 4, class: "tick" }, names[1]));
   const codes = Array.from(view(points, Int8Array), (value, i) => (value / 127) * reach[i % 2]);
-  const classes = view(labels, Uint8Array);
-  svg.append(...cloud(codes, classes, palette, place));
+  const numbers = view(labels, Uint8Array);
+  svg.append(...cloud(codes, numbers, { palette, classes }, place));
   const [cx, cy] = place([0, 0]);
   svg.append(...[1, 2, 3].map((spreads) => shape("circle", { cx, cy, r: spreads * scale, class: "prior" })));
-  if (classes.length) svg.append(nearest(svg, codes, classes, { width, margin, place }));
+  const named = Array.from(numbers, (number) => classes[number]);
+  if (named.length) svg.append(nearest(svg, codes, named, { width, margin, place }));
   const spread = shape("ellipse", { class: "spread", visibility: "hidden" });
   const point = shape("circle", { r: onMove ? 7 : 4, class: "point" });
   svg.append(spread, point);
@@ -243,16 +244,16 @@ function within(svg, event, width) {
  * A line of text that names the class of the real image whose code is nearest to the pointer.
  * @param {SVGSVGElement} svg
  * @param {number[]} codes
- * @param {Uint8Array} labels
+ * @param {string[]} named the class of each code
  * @param {{ width: number, margin: number, place: (point: number[]) => number[] }} size
  */
-function nearest(svg, codes, labels, { width, margin, place }) {
+function nearest(svg, codes, named, { width, margin, place }) {
   const text = shape("text", { x: margin + 6, y: margin + 15, class: "tick nearest" });
-  const places = Array.from(labels, (_, i) => place([codes[2 * i], codes[2 * i + 1]]));
+  const places = named.map((_, i) => place([codes[2 * i], codes[2 * i + 1]]));
   svg.addEventListener("pointermove", (event) => {
     const [x, y] = within(svg, event, width);
     const far = places.map((at) => Math.hypot(at[0] - x, at[1] - y));
-    text.textContent = `nearest real image: ${labels[far.indexOf(Math.min(...far))]}`;
+    text.textContent = `nearest real image: ${named[far.indexOf(Math.min(...far))]}`;
   });
   svg.addEventListener("pointerleave", () => (text.textContent = ""));
   return text;

@@ -41,6 +41,7 @@ interface Plane {
   points: ArrayBufferView;
   labels: ArrayBufferView;
   palette: string[];
+  classes: string[];
 }
 
 interface Glide {

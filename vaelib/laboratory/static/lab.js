@@ -76,7 +76,8 @@ function topBar(act, settings) {
  * @param {HTMLElement} el
  */
 function openLab(input, el) {
-  const { data, labels, image_shape: shape, classColors, quantityColors } = input;
+  const { data, labels, image_shape: shape, quantityColors } = input;
+  const kinds = { colors: input.classColors, classes: input.classes, word: input.classWord };
   let settings = { ...input.settings };
   const { worker, end } = startWorker(input.worker);
   const send = (/** @type {string} */ name, details = {}) => worker.postMessage({ do: name, ...details });
@@ -91,7 +92,7 @@ function openLab(input, el) {
   const look = (/** @type {Partial<Looked>} */ looked) => send("look", { looked });
   const newEps = () => look({ eps: normals(settings.latent) });
   const views = {
-    plane: codesPlane(labels, classColors, (index) => look({ index, pixels: null })),
+    plane: codesPlane(labels, kinds, (index) => look({ index, pixels: null })),
     terms: curves("ELBO and reconstruction", [
       { key: "heldOutElbo", label: "ELBO, held out", color: quantityColors.elbo },
       { key: "trainElbo", label: "recon − KL, training", color: quantityColors.elbo, thin: true },

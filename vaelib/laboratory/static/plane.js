@@ -61,10 +61,10 @@ function sharpCanvas(width, height, attributes) {
 
 /**
  * @param {Uint8Array} labels
- * @param {string[]} colors
+ * @param {{ colors: string[], classes: string[], word: string }} kinds the classes' colours, names, and what a class is called
  * @param {(index: number) => void} onPick called with the image whose code is nearest to a click
  */
-function codesPlane(labels, colors, onPick) {
+function codesPlane(labels, { colors, classes, word }, onPick) {
   const { size, strip, edge } = CODES;
   const side = size - strip - edge;
   const { canvas, context } = sharpCanvas(size, size, { class: "codes", tabindex: 0 });
@@ -87,7 +87,7 @@ function codesPlane(labels, colors, onPick) {
     const { frame, latent, axes } = /** @type {NonNullable<typeof now>} */ (now);
     return axes.map((j) => Math.exp(frame.logVar[i * latent + j] / 2));
   };
-  const colorOf = (/** @type {number} */ i) => (labels.length ? colors[labels[i] % colors.length] : colors[0]);
+  const colorOf = (/** @type {number} */ i) => (labels.length ? colors[labels[i]] : colors[0]);
 
   const drawTiles = (/** @type {Frame} */ frame, /** @type {number[]} */ shape) => {
     if (!frame.tiles) return;
@@ -174,24 +174,24 @@ function codesPlane(labels, colors, onPick) {
   const drawNumerals = (/** @type {ReturnType<typeof inkOf>} */ ink) => {
     const { frame, latent } = /** @type {NonNullable<typeof now>} */ (now);
     /** @type {Map<number, number[][]>} */
-    const classes = new Map();
+    const clouds = new Map();
     for (let i = 0; i < Math.min(labels.length, frame.mu.length / latent); i++) {
-      const members = classes.get(labels[i]) ?? [];
+      const members = clouds.get(labels[i]) ?? [];
       members.push(code(i));
-      classes.set(labels[i], members);
+      clouds.set(labels[i], members);
     }
     const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1];
     context.font = "bold 17px system-ui, sans-serif";
     context.lineWidth = 4;
     context.strokeStyle = ink.paper;
     context.fillStyle = ink.text;
-    const places = [...classes].map(([label, members]) => {
+    const places = [...clouds].map(([label, members]) => {
       const [x, y] = at(median(members.map((m) => m[0])), median(members.map((m) => m[1])));
       return { label, x, y };
     });
     for (const { label, x, y } of apart(places)) {
-      context.strokeText(String(label), x, y + 6);
-      context.fillText(String(label), x, y + 6);
+      context.strokeText(classes[label], x, y + 6);
+      context.fillText(classes[label], x, y + 6);
     }
   };
 
@@ -249,7 +249,7 @@ function codesPlane(labels, colors, onPick) {
     }
     return best;
   };
-  const nameOf = (/** @type {number} */ i) => (labels.length ? `held-out image ${i}, digit ${labels[i]}` : `held-out image ${i}`);
+  const nameOf = (/** @type {number} */ i) => `held-out image ${i}${labels.length ? `, ${word} ${classes[labels[i]]}` : ""}`;
   canvas.addEventListener("pointermove", (event) => {
     const index = nearest(event);
     if (index >= 0) canvas.title = `Nearest: ${nameOf(index)}`;

@@ -120,6 +120,8 @@ interface LabInput {
   settings: LabSettings;
   defaults: LabSettings;
   classColors: string[];
+  classes: string[];
+  classWord: string;
   quantityColors: Record<string, string>;
   onWeights?: (weights: Float32Array, steps: number, settings: LabSettings) => void;
 }
