@@ -1,5 +1,6 @@
 from . import checks as checks
 from . import data as data
+from . import diffusion as diffusion
 from . import distributions as distributions
 from . import exercises as exercises
 from . import explorer as explorer

@@ -11,7 +11,7 @@ from os import PathLike
 
 from vaelib import checks
 from vaelib.results import read_results, record_results
-from vaelib.studies import collapse, decoders, latent_sizes, variants
+from vaelib.studies import collapse, decoders, latent_sizes, today, variants
 from vaelib.studies.bound import bound
 from vaelib.studies.common import Entries
 from vaelib.studies.draws import draws
@@ -30,6 +30,7 @@ STUDIES: dict[str, Callable[..., Entries]] = {
     "naive": naive,
     "optimizers": variants.optimizers,
     "spreads": variants.spreads,
+    "today": today.entries,
 }
 
 ANSWERS = "other-libraries"  # what their samplers and KLs said to tests/tools/ask_other_libraries.py
