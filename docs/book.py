@@ -10,7 +10,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 from vaelib import load_mnist, load_pretrained
-from vaelib.explorer import save_page
+from vaelib.explorer import save_drawing_page, save_page
 
 DOCS = Path(__file__).parent
 TRANSLATED = tomllib.loads((DOCS / "translated.toml").read_text(encoding="utf-8"))
@@ -36,6 +36,15 @@ class Explore(SphinxDirective):
     def run(self):
         """One node."""
         return [Explorer(model=self.arguments[0])]
+
+
+def lab_link(name, rawtext, text, lineno, inliner, options=None, content=None):
+    """`{lab}`words``: a link to the lab, which lies beside the pages of all languages."""
+    return [LabLink("", text)], []
+
+
+class LabLink(nodes.Inline, nodes.TextElement):
+    """A link to the lab's page."""
 
 
 class CellList(SphinxDirective):
@@ -146,6 +155,9 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     images = load_mnist("test", limit=2000)
     for name in sorted(set(LIVE.values())):
         save_page(load_pretrained(name), folder / f"{name}.html", *images, title=name, overwrite=True)
+    save_drawing_page(
+        load_pretrained("bernoulli-z2"), folder / "draw.html", *images, title="Draw a digit", overwrite=True
+    )
 
 
 def open_explorer(writer, node) -> None:
@@ -159,6 +171,18 @@ def open_explorer(writer, node) -> None:
         f'<a href="{address}">Open it by itself</a></figcaption></figure>'
     )
     raise nodes.SkipNode
+
+
+def begin_lab_link(writer, node) -> None:
+    """The address from where this page is."""
+    builder = writer.builder
+    depth = builder.current_docname.count("/") + (builder.config.language != "en")
+    writer.body.append(f'<a class="reference external" href="{"../" * depth}lab.html">')
+
+
+def end_lab_link(writer, node) -> None:
+    """Close it."""
+    writer.body.append("</a>")
 
 
 def say_untranslated(app: Sphinx, doctree: nodes.document, name: str) -> None:
@@ -176,6 +200,8 @@ def setup(app: Sphinx) -> dict:
     app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
     app.add_node(Explorer, html=(open_explorer, None), gettext=(skip, None))
     app.add_node(CellListPlace)
+    app.add_node(LabLink, html=(begin_lab_link, end_lab_link), gettext=(keep, keep))
+    app.add_role("lab", lab_link)
     app.add_directive("explore", Explore)
     for kind in LISTS:
         app.add_directive(kind, CellList)
@@ -185,6 +211,10 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(FillLists)
     app.connect("build-finished", write_explorers)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "version": "1"}
+
+
+def keep(writer, node) -> None:
+    """For builders that make no pages."""
 
 
 def skip(writer, node) -> None:

@@ -1,6 +1,6 @@
-"""The site's front page: a decoder at work in the first screenful, the argument as a map, a card for each notebook.
+"""The front page (a decoder at work, the argument as a map, a card for each notebook) and the lab's page.
 
-It stands by itself: one file with its style, its script and the decoder's weights, so that a slow connection brings
+Each stands by itself: one file with its style, its script and the decoder's weights, so that a slow connection brings
 the first slider in two seconds. Only the notebooks' pictures are fetched, when the reader comes near them.
 """
 
@@ -22,6 +22,7 @@ from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import COMMENT, embedded, state_of
 from vaelib.figures import CLASS_COLORS, QUANTITY_COLORS
+from vaelib.laboratory.page import TRAINED, page_code, page_state, page_style
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -116,7 +117,7 @@ def explorer() -> dict:
 
 
 def write_front(site: Path) -> None:
-    """Write index.html, the pictures of its cards, and 404.html."""
+    """Write index.html, the pictures of its cards, lab.html and 404.html."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     repository = pyproject["tool"]["vaelib"]["repository"]
     environment = jinja2.Environment(
@@ -145,6 +146,14 @@ def write_front(site: Path) -> None:
         repository=repository,
     )
     (site / "index.html").write_text(page, encoding="utf-8")
+    lab = environment.get_template("lab.html").render(
+        **shared,
+        widget_style=page_style(),
+        script=COMMENT.sub("", page_code()),
+        state=embedded(page_state()),
+        images=f"{TRAINED:,}",
+    )
+    (site / "lab.html").write_text(lab, encoding="utf-8")
     root = (
         f"/{repository.partition('/')[2]}/" if repository else "/"
     )  # shown at any address, so links start at the site's

@@ -22,7 +22,7 @@ from rounded import BFLOAT16, TF32, rounded_products
 import vaelib
 from vaelib.data import load_mnist
 from vaelib.distributions import Bernoulli, Gaussian, standard_normal
-from vaelib.explorer import draw_digit, explore, save_page, traversal
+from vaelib.explorer import draw_digit, explore, save_drawing_page, save_page, traversal
 from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
@@ -571,6 +571,20 @@ def test_sketch_answers_and_keeps_the_drawing(vae, digits):
     np.testing.assert_allclose(np.frombuffer(sent[1][1][0], "<f4"), picture, atol=1e-6)
     assert "error" in sent[2][0]
     assert list(sent[3][0]["layers"]) == ["decode", "encode"]
+
+
+def test_save_drawing_page_writes_one_file_that_asks_for_nothing(vae, digits, tmp_path):
+    path = save_drawing_page(vae, tmp_path / "draw.html", *digits)
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[\w./-]+", text)) == {"http://www.w3.org/2000/svg"}
+    with pytest.raises(FileExistsError):
+        save_drawing_page(vae, path, *digits)
+    with pytest.raises(ValueError, match="more than limit = 1,000"):
+        save_drawing_page(vae, tmp_path / "other.html", *digits, limit=1000)
+    with pytest.raises(ValueError, match=r"draw_digit needs a model of images of shape \(28, 28, 1\)"):
+        save_drawing_page(VAE.create(latent=2, hidden=(8,), pixels=16), tmp_path / "other.html")
+    with pytest.raises(ValueError, match="LinearGaussianVAE are no plain networks"):
+        save_drawing_page(LinearGaussianVAE.create(latent=2, pixels=784), tmp_path / "other.html", *digits)
 
 
 WRONG = [[0.0], [0.0, 1.0, 2.0], [0.0, None], [0.0, float("nan")], ["0", "1"], [[0.0, 1.0]], "ab", None, {}, 1e400]

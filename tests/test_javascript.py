@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from vaelib.explorer.layers import OUTPUTS, Layers
+from vaelib.explorer.page import COMMENT
 from vaelib.models import ACTIVATIONS
 
 HERE = Path(__file__).parent / "javascript"
@@ -34,6 +35,12 @@ def network(activation, output, half):
         "input": x.tolist(),
         "output": layers(x[None])[0].tolist(),
     }
+
+
+@pytest.mark.parametrize("path", sorted(HERE.parents[1].glob("vaelib/*/static/*.js")), ids=lambda path: path.name)
+def test_pages_lose_comments_and_no_code(path):
+    removed = [found[0].strip() for found in COMMENT.finditer(path.read_text(encoding="utf-8"))]
+    assert [line for line in removed if "*/" in line and not line.endswith("*/")] == []
 
 
 def test_the_widgets_javascript(tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from flax import nnx
 
 from vaelib.data import load_mnist
+from vaelib.distributions import Bernoulli, Gaussian
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.laboratory.kernels import build
 from vaelib.laboratory.weights import flat_weights
@@ -43,6 +44,7 @@ SETTINGS = {
     "odd sizes": {"hidden": (7,), "latent": 3, "pixels": 30},
 }
 STEPS = 200
+LOOKED = 3  # the image whose way through the model is compared
 
 
 def text(array):
@@ -84,7 +86,7 @@ class Case:
         if node is None:
             pytest.skip("no Node found: install Node 20 or later to test the JavaScript outside a browser")
         job = {"pixels": self.pixels, "settings": self.all, "rows": self.rows.tolist(), "noise": text(self.noise)}
-        job |= {"images": text(self.bytes), "weights": text(flat_weights(self.model))}
+        job |= {"looked": LOOKED, "images": text(self.bytes), "weights": text(flat_weights(self.model))}
         path = folder / "job.json"
         path.write_text(json.dumps(job))
         ran = subprocess.run([node, HERE / "run.js", path], capture_output=True, text=True)
@@ -107,6 +109,32 @@ class Case:
         q = model.encode(x)
         recon, kl = model.decode(q.mu).log_prob(x), kl_to_standard_normal(q)
         return -jnp.mean(recon - beta * kl), (jnp.mean(recon), jnp.mean(kl))
+
+    def way_back(self):
+        """The gradient of one image's loss by what is met on its way, and the length of each layer's."""
+        x, eps = (
+            jnp.asarray(self.bytes[LOOKED] / np.float32(255))[None],
+            jnp.asarray(self.noise.reshape(-1, self.latent)[:1]),
+        )
+        graphdef, parameters, rest = nnx.split(self.model, nnx.Param, ...)
+        sizes = {"logits": self.pixels, "z": self.latent, "mu": self.latent, "logVar": self.latent}
+        nudges = {name: jnp.zeros((1, size)) for name, size in sizes.items()}
+
+        def loss(parameters, nudge):
+            model = nnx.merge(graphdef, parameters, rest)
+            q = model.encode(x)
+            q = Gaussian(mu=q.mu + nudge["mu"], log_var=q.log_var + nudge["logVar"])
+            z = q.mu + (jnp.exp(q.log_var / 2) * eps if self.settings["noise"] else 0) + nudge["z"]
+            logits = model.decoder.output(model.decoder.trunk(z)) + nudge["logits"]
+            log_var = jnp.full(logits.shape, 2 * np.log(self.settings["sigma"]))
+            gaussian = self.settings["likelihood"] == "gaussian"
+            p = Gaussian(mu=jax.nn.sigmoid(logits), log_var=log_var) if gaussian else Bernoulli(logits)
+            return jnp.sum(self.beta(0) * kl_to_standard_normal(q) - p.log_prob(x))
+
+        by_weights, by_nudge = jax.jit(jax.grad(loss, argnums=(0, 1)))(parameters, nudges)
+        found = iter(pieces(self, flat_weights(nnx.merge(graphdef, by_weights, rest))))
+        norms = [np.hypot(np.linalg.norm(kernel), np.linalg.norm(next(found))) for kernel in found]
+        return {name: np.ravel(value) for name, value in by_nudge.items()}, norms
 
     def in_jax(self):
         """The terms of each step and the gradients of the first, by vaelib and Optax."""
@@ -172,6 +200,15 @@ def test_gradients_are_jaxs(trained):
         assert (largest == 0) == (index in untouched(case))
         if not (frozen(case, index) and index < 2 * (len(case.model.hidden) + 2)):  # these are not computed
             np.testing.assert_allclose(ours, -theirs, rtol=0, atol=1e-4 * largest)
+
+
+def test_the_gradients_way_back_through_one_image_is_jaxs(trained):
+    case, found, _ = trained
+    by_place, norms = case.way_back()
+    for name, expected in by_place.items():
+        largest = max(np.abs(expected).max(), 1e-6)
+        np.testing.assert_allclose(numbers(found["look"][name]), expected, rtol=0, atol=1e-4 * largest)
+    np.testing.assert_allclose(found["norms"], norms, rtol=1e-4, atol=1e-6)
 
 
 def test_200_steps_give_jaxs_elbo(trained):

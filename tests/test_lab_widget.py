@@ -36,6 +36,7 @@ def sent(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"data": "rings"}, "data must be one of 'images', 'ring'"),
         ({"latent": 1}, "latent must be an integer of at least 2, got 1"),
         ({"latent": True}, "latent must be an integer"),
         ({"hidden": ()}, "hidden must be a non-empty sequence"),
@@ -137,6 +138,19 @@ def test_a_model_becomes_the_labs_weights(sent):
     ((content, (weights,)),) = sent
     np.testing.assert_array_equal(np.frombuffer(weights, "<f4"), flat_weights(second))
     assert content["load"]["latent"] == 3
+
+
+def test_the_labs_weights_for_the_ring_become_a_model_of_points(sent):
+    lab = small(data="ring")
+    assert (lab.settings.likelihood, lab.settings.sigma) == ("gaussian", 0.05)
+    trained = VAE.create(seed=7, latent=2, hidden=(8,), image_shape=(1, 2, 1), likelihood="gaussian", sigma=0.05)
+    lab._answer(lab, {"weights": 120, "settings": {}}, [memoryview(flat_weights(trained).tobytes())])
+    assert lab.model.image_shape == (1, 2, 1)
+    x = np.float32([[0.2, 0.5]])
+    np.testing.assert_array_equal(lab.model.encode(x).mu, trained.encode(x).mu)
+    lab.load(trained)
+    with pytest.raises(ValueError, match="must be for images of 2 pixels"):
+        lab.load(VAE.create(latent=2, hidden=(8,), pixels=36))
 
 
 def test_the_notebook_stores_no_images():

@@ -117,6 +117,13 @@ def test_the_front_page_is_light(site):
     assert (site / "index.html").stat().st_size < 400_000  # two seconds of a slow connection, 1.6 Mbit/s
 
 
+def test_the_lab_is_one_file_that_the_site_leads_to(pages, site):
+    assert (site / "lab.html").stat().st_size < 1_000_000
+    for name in ("index.html", "docs/index.html", "ko/docs/index.html"):
+        places = {(site / name).parent.joinpath(address).resolve() for _, address in targets(pages[site / name])}
+        assert site / "lab.html" in places, name
+
+
 def test_every_widget_shows_something_without_a_kernel(pages, site):
     for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
         code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]

@@ -25,3 +25,13 @@ function unrounded(bytes, sizes) {
 
 const bytes = Uint8Array.from(atob(PAGE.weights), (letter) => letter.charCodeAt(0));
 openPage(PAGE, document.getElementById("explorer"), unrounded(bytes, PAGE.header.sizes));
+
+// The page to draw on is large: it is fetched when the reader comes near it.
+const near = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    target.src = target.dataset.src;
+  }
+}, { rootMargin: "300px" });
+for (const frame of document.querySelectorAll("iframe[data-src]")) near.observe(frame);

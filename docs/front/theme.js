@@ -12,13 +12,16 @@
   let mode = stored();
   const apply = () => {
     root.dataset.mode = mode;
-    root.dataset.theme = mode === "auto" ? (system.matches ? "dark" : "light") : mode;
+    const theme = mode === "auto" ? (system.matches ? "dark" : "light") : mode;
+    root.dataset.theme = theme;
+    for (const frame of document.querySelectorAll("iframe")) frame.contentWindow.postMessage({ theme }, "*");
   };
   system.addEventListener("change", apply);
   apply();
   const says = { auto: "as the system has them", light: "light", dark: "dark" };
   addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
+    for (const frame of document.querySelectorAll("iframe")) frame.addEventListener("load", apply);
     if (!button) return;
     const label = () => button.setAttribute("aria-label", `Colours: ${says[mode]}`);
     label();

@@ -211,10 +211,14 @@ def test_a_learning_rate_that_breaks_it_is_caught_and_undone(opened):
 def test_more_dimensions_show_the_two_most_active(opened):
     set_slider(opened, "Dimensions of z", "5")
     until(opened, "f.mu.length === 5 * 800")
-    opened.wait_for_function("() => document.querySelector('.says').textContent")
+    opened.wait_for_function("() => document.querySelector('.codes + .says').textContent")
     mu = array(opened, "mu").reshape(-1, 5)
     first, second = sorted(np.argsort(mu.var(axis=0))[-2:] + 1)
-    assert opened.locator(".says").inner_text().startswith(f"z{'₀₁₂₃₄₅'[first]} to the right, z{'₀₁₂₃₄₅'[second]}")
+    assert (
+        opened.locator(".codes + .says")
+        .inner_text()
+        .startswith(f"z{'₀₁₂₃₄₅'[first]} to the right, z{'₀₁₂₃₄₅'[second]}")
+    )
 
 
 def test_the_pipeline_follows_the_image_that_is_clicked(opened):
@@ -226,26 +230,139 @@ def test_the_pipeline_follows_the_image_that_is_clicked(opened):
         "() => { const { look } = window.frames_.at(-1); return [look.index, look.recon, look.kl]; }"
     )
     opened.wait_for_timeout(200)
-    numbers = opened.locator(".stage-of-pipeline output").all_inner_texts()
-    assert numbers[-3:] == [f"{look[1]:.2f}", f"{look[2]:.2f}", f"{look[1] - look[2]:.2f}"]
+    shown = [number_beside(opened, symbol) for symbol in ("recon", "kl", "elbo")]
+    assert shown == [f"{look[1]:.2f}", f"{look[2]:.2f}", f"{look[1] - look[2]:.2f}"]
     opened.locator(".term", has_text="KL(").hover()
     assert opened.locator(".stage-of-pipeline.lit .symbol").all_inner_texts() == ["KL"]
+    opened.locator(".term", has_text="∂loss/∂μ").hover()
+    assert opened.locator(".stage-of-pipeline.lit .symbol").all_inner_texts() == ["∂/∂μ"]
     opened.locator("canvas.codes").press("ArrowRight")
     until(opened, f"f.look.index === {(look[0] + 1) % 800}")
 
 
-def test_tiles_ellipses_and_new_draws(opened):
-    def painted():
-        return opened.locator("canvas.codes").evaluate("c => c.toDataURL()")
+def number_beside(page, symbol):
+    return page.locator(f'.stage-of-pipeline[data-symbol="{symbol}"] output').inner_text()
 
+
+def test_at_rest_the_gradients_way_back_is_read(opened):
+    set_slider(opened, "β, weight of the KL", "4")
+    opened.get_by_role("button", name="Play").click()
+    until(opened, "f.playing && f.steps > 5")
+    opened.locator(".back.hurried").wait_for(state="hidden")
+    pause(opened)
+    opened.locator(".back").wait_for()
+    opened.get_by_role("button", name="New ε").click()
+    until(opened, "f.look.eps.some((v) => v)")
+    opened.wait_for_timeout(200)
+    recon, kl = opened.evaluate(f"() => {{ const {{ recon, kl }} = ({LAST})().look; return [recon, kl]; }}")
+    names = ("mu", "logVar", "eps", "gradient.z", "gradient.mu", "gradient.logVar")
+    mu, log_var, eps, by_z, by_mu, by_log_var = (array(opened, f"look.{name}") for name in names)
+    assert number_beside(opened, "loss") == f"{4 * kl - recon:.2f}"
+    np.testing.assert_allclose(by_mu, by_z + 4 * mu, rtol=1e-4, atol=1e-4)
+    sigma = np.exp(log_var / 2)
+    np.testing.assert_allclose(by_log_var, (by_z * sigma * eps + 4 * (sigma**2 - 1)) / 2, rtol=1e-4, atol=1e-4)
+    shown = [float(number) for number in number_beside(opened, "dMu").split()]
+    np.testing.assert_allclose(shown, by_mu, atol=0.0051)
+    assert len(number_beside(opened, "dEncoder").splitlines()) == 3
+    assert len(number_beside(opened, "dDecoder").splitlines()) == 2
+
+
+def draw(page, paper, *points):
+    """A stroke through these points of the paper, in shares of its size."""
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+
+
+def test_a_drawing_is_followed_and_learned(opened):
+    train(opened, 60)
+    paper = opened.locator(".paper")
+    assert opened.get_by_role("button", name="Train on it too").is_disabled()
+    draw(opened, paper, (0.2, 0.2), (0.8, 0.8))
+    draw(opened, paper, (0.8, 0.2), (0.2, 0.8))
+    until(opened, "f.look.index === -1 && f.look.x.some((v) => v > 0.5)")
+    x = array(opened, "look.x").reshape(28, 28)
+    rows = np.flatnonzero(x.sum(axis=1))
+    assert 19 <= np.ptp(rows) + 1 <= 22, "a drawing fills a box of 20 pixels"
+    before = opened.evaluate(f"({LAST})().look.recon")
+    opened.get_by_role("button", name="Train on it too").click()
+    assert (
+        "1 drawing among the training images" in opened.locator(".panel", has=paper).get_by_role("status").inner_text()
+    )
+    train(opened, 300)
+    with_it = opened.evaluate(f"({LAST})().look.recon")
+    assert with_it > before + 30
+    opened.get_by_role("button", name="Forget the drawings").click()
+    opened.get_by_role("button", name="Reset").click()
+    until(opened, "f.steps === 0")
+    train(opened, 360)
+    assert opened.evaluate(f"({LAST})().look.recon") < with_it - 10
+    opened.get_by_role("button", name="Clear").click()
+    until(opened, "f.look.index === 0")
+
+
+def test_a_ring_of_points(opened):
+    opened.get_by_label("Data", exact=True).select_option("Doersch's ring")
+    until(opened, "f.look.x.length === 2")
+    assert opened.get_by_label("Data", exact=True).evaluate("e => e === document.activeElement")
+    assert opened.locator("code").inner_text() == 'vaelib.lab(data="ring", likelihood="gaussian", sigma=0.05)'
+    train(opened, 1500)
+    points = 3 * (array(opened, "draws").reshape(-1, 2) - 0.5)
+    radii = np.hypot(*points.T)
+    assert abs(np.median(radii) - 1.125) < 0.1  # E |x| = 1 + sqrt(pi / 2) / 10
+    reconstructions = 3 * (array(opened, "reconstructions").reshape(-1, 2) - 0.5)
+    assert np.abs(np.hypot(*reconstructions.T) - 1.125).mean() < 0.1
+    assert f"draws {radii.mean():.2f} ± {radii.std():.2f}" in opened.locator(".says", has_text="Distance").inner_text()
+    opened.get_by_label("Data", exact=True).select_option("Images")
+    until(opened, "f.look.x.length === 784")
+    assert opened.locator("code").inner_text() == "vaelib.lab()"
+
+
+def painted(page):
+    return page.locator("canvas.codes").first.evaluate("c => c.toDataURL()")
+
+
+def test_views_take_the_pages_colours_at_once(opened):
+    before = painted(opened)
+    opened.emulate_media(color_scheme="dark")
+    opened.wait_for_timeout(200)
+    dark = painted(opened)
+    assert dark != before
+    opened.evaluate("document.documentElement.style.colorScheme = 'light'")
+    opened.wait_for_timeout(200)
+    assert painted(opened) == before
+
+
+def test_readers_who_ask_for_less_motion_get_less(browser, path):
+    counts = []
+    for motion in ("no-preference", "reduce"):
+        context = browser.new_context(reduced_motion=motion)
+        page = context.new_page()
+        page.add_init_script("addEventListener('frame', () => window.count_++, { capture: true });")
+        open_at(page, path.as_uri())
+        page.get_by_role("button", name="Play").click()
+        until(page, "f.steps > 0")
+        page.evaluate("window.count_ = 0")
+        page.wait_for_timeout(3500)
+        counts.append(page.evaluate("window.count_"))
+        context.close()
+    assert 2 <= counts[1] <= 4 < counts[0]
+
+
+def test_tiles_ellipses_and_new_draws(opened):
     train(opened, 50)
-    plain = painted()
+    plain = painted(opened)
     opened.get_by_label("decoded tiles behind").check()
     until(opened, "f.tiles")
     opened.wait_for_timeout(200)
-    tiled = painted()
+    tiled = painted(opened)
     opened.get_by_label("q(z|x) of each image").check()
-    assert len({plain, tiled, painted()}) == 3
+    assert len({plain, tiled, painted(opened)}) == 3
     before = array(opened, "priorCodes")
     opened.get_by_role("button", name="New draws").click()
     opened.wait_for_function(f"() => window.frames_.at(-1).priorCodes[0] !== {before[0]}")

@@ -11,7 +11,7 @@ from lab import heap
 from loopback import serve
 
 from vaelib.data import load_mnist
-from vaelib.explorer import save_page
+from vaelib.explorer import save_drawing_page, save_page
 from vaelib.models import VAE
 
 
@@ -130,6 +130,33 @@ def test_page_buttons_move_the_digit(opened, model, images):
             real = opened.locator("canvas").nth(1)
             np.testing.assert_allclose(real.evaluate("c => Array.from(c.pixels)"), images[0][index], atol=1 / 500)
     np.testing.assert_array_equal(z, [0.0, 0.0])
+
+
+def test_a_drawing_is_encoded_without_a_kernel(page, tmp_path, model, images):
+    page.goto(save_drawing_page(model, tmp_path / "draw.html", *images, limit=None).as_uri())
+    paper = page.locator(".paper")
+    page.wait_for_function("document.querySelector('.caption').textContent")
+    box = paper.bounding_box()
+    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 130, box["y"] + 240, steps=12)
+    page.mouse.up()
+    x, reconstruction = (page.locator("canvas").nth(i).evaluate("c => Array.from(c.pixels)") for i in (1, 2))
+    assert max(x) == 1
+    q = model.encode(jnp.asarray(x, jnp.float32))
+    words = page.locator(".caption").inner_text()
+    numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", words)]
+    np.testing.assert_allclose(numbers, [*q.mu, *np.exp(0.5 * q.log_var)], atol=0.006)
+    np.testing.assert_allclose(reconstruction, model.decode(q.mu).mean, atol=2e-3)
+    page.get_by_role("button", name="Clear").click()
+    assert max(page.locator("canvas").nth(1).evaluate("c => Array.from(c.pixels)")) == 0
+
+
+def test_a_drawing_page_whose_weights_are_damaged_says_so(page, tmp_path, images):
+    path = save_drawing_page(VAE.create(seed=0, latent=2, hidden=(8,)), tmp_path / "draw.html", *images)
+    path.write_text(re.sub(r'("decode":")[A-Za-z0-9+/=]{20}', r"\1", path.read_text("utf-8")), "utf-8")
+    page.goto(path.as_uri())
+    page.locator(".alert", has_text="damaged or cut off").wait_for()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from lab import watched
 from loopback import serve
 
 from vaelib.pretrained import load_pretrained
@@ -84,6 +85,52 @@ def test_the_front_page_decodes_a_digit_before_much_was_sent(page, site):
         page.wait_for_load_state("networkidle")  # the pictures of the cards, before the server stops
     expected = load_pretrained("bernoulli-z2").decode(jnp.asarray(z, jnp.float32)).mean
     np.testing.assert_allclose(pixels, expected, atol=0.02)  # its weights have 8 bits
+
+
+def test_the_lab_of_the_site_trains_and_wears_its_colours(page, site):
+    page.add_init_script("addEventListener('frame', ({ detail }) => (window.frame = detail), { capture: true })")
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("link", name="Train one in the page").click()
+    page.wait_for_function("() => window.frame")
+    painted = "() => document.querySelector('canvas.codes').toDataURL()"
+    before = page.evaluate(painted)
+    page.locator("#theme").click()  # light
+    page.locator("#theme").click()  # dark
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.wait_for_timeout(200)
+    assert page.evaluate(painted) != before
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => window.frame.steps > 20 && window.frame.heldOut")
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_function("() => !window.frame.playing")
+    terms = page.evaluate("window.frame.heldOut")
+    assert terms["recon"] - terms["kl"] > -500
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_digit_is_drawn_on_the_front_page(browser, site, width):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark")
+    page = watched(context.new_page())
+    page.goto((site / "index.html").as_uri())
+    page.locator("iframe.drawing").scroll_into_view_if_needed()
+    inner = page.frame_locator("iframe.drawing")
+    paper = inner.locator(".paper")
+    inner.locator(".caption", has_text="q(z|x)").wait_for()
+    assert page.frames[-1].evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.frames[-1].evaluate("document.documentElement.scrollHeight <= innerHeight"), "nothing is cut off"
+    assert inner.locator("html").evaluate("e => e.style.colorScheme") == "dark"
+    before = inner.locator(".caption").inner_text()
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 130, box["y"] + 160, steps=12)
+    page.mouse.up()
+    inner.locator(".caption", has_not_text=before).wait_for()
+    pixels = inner.locator("canvas").nth(1).evaluate("c => c.pixels")
+    assert max(pixels.values() if isinstance(pixels, dict) else pixels) == 1
+    context.close()
+    assert page.faults == []
 
 
 def test_the_switch_of_colours_reaches_the_frames(page, site):

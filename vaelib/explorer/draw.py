@@ -23,7 +23,7 @@ def _drawing(sent, sketch: "Sketch") -> bytes:
 class Sketch(ModelWidget):
     """A canvas to draw on, q(z|x) on the plane, its reconstruction and a few draws; made by `draw_digit`."""
 
-    _esm = static("engine.js", "parts.js", "sketch.js", "sketch-widget.js")
+    _esm = static("engine.js", "parts.js", "paper.js", "sketch.js", "sketch-widget.js")
     needs = ("decode", "encode")
     drawn = traitlets.Bytes().tag(sync=True, from_json=_drawing)
 
@@ -58,6 +58,13 @@ def draw_digit(
     Raises:
         TypeError, ValueError: as `explore`, and for a model of other images.
     """
+    encoded = drawable_digits(model, images, labels)
+    allow_widgets()
+    return Sketch(encoded, plane=encoded.plane(most_active(encoded)))
+
+
+def drawable_digits(model, images, labels) -> EncodedImages:
+    """The model and images of `draw_digit`, checked."""
     encoded = EncodedImages(model, images, labels)
     shape, latent = encoded.model.image_shape, encoded.model.latent
     if shape != DIGITS or latent < 2:
@@ -65,6 +72,10 @@ def draw_digit(
             f"draw_digit needs a model of images of shape {DIGITS} and at least 2 latent dimensions, got {shape} and "
             f"{latent}; try vaelib.load_pretrained('bernoulli-z2')"
         )
-    allow_widgets()
+    return encoded
+
+
+def most_active(encoded: EncodedImages) -> tuple[int, int]:
+    """The two most active dimensions of z, in the order of their numbers."""
     first, second = sorted(encoded.order[:2])
-    return Sketch(encoded, plane=encoded.plane((first, second)))
+    return first, second

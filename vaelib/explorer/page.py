@@ -52,10 +52,16 @@ def save_page(
         TypeError, ValueError: as `explore`; for a decoder that is no plain network; for a page above the limit.
         FileExistsError, FileNotFoundError: where the file exists, or its folder does not.
     """
-    content = _page(EncodedImages(model, images, labels), title).encode()
+    page = _page(EncodedImages(model, images, labels), title)
+    return write_page(page, path, limit=limit, overwrite=overwrite)
+
+
+def write_page(page: str, path: str | os.PathLike, *, limit: int | None, overwrite: bool) -> Path:
+    """Write the page, if it stays below the limit; returns the path."""
+    content = page.encode()
     if limit is not None and len(content) > limit:
         raise ValueError(
-            f"the page would have {len(content):,} bytes, more than limit = {limit:,}; train a decoder with fewer "
+            f"the page would have {len(content):,} bytes, more than limit = {limit:,}; train a model with fewer "
             "hidden units, or pass limit=None"
         )
     write_atomically(path, content, overwrite=overwrite)
@@ -73,7 +79,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
             "show it with explore(model), which has a kernel"
         )
     header, weights = _close_enough(layers, encoded).packed()
-    state = state_of(encoded, header, deflated(_planes(weights, 2 if header["half"] else 4)))
+    state = state_of(encoded, header, deflated(byte_planes(weights, 2 if header["half"] else 4)))
     return filled_page(
         "explorer",
         title=title,
@@ -109,14 +115,11 @@ def embedded(value) -> str:
 
 def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
     """What the page's script is given: the decoder's weights as text, the plane, some real digits and their codes."""
-    plane = encoded.plane((0, 1)) if encoded.model.latent == 2 else {}
-    if plane:
-        plane["points"], plane["labels"] = plane["points"][: 2 * POINTS], plane["labels"][:POINTS]
     shown = encoded.encodes * DIGITS
     return {
         "image_shape": encoded.model.image_shape,
         "header": header,
-        "plane": {name: deflated(value) if isinstance(value, bytes) else value for name, value in plane.items()},
+        "plane": deflated_plane(encoded, (0, 1)) if encoded.model.latent == 2 else {},
         "names": [dimension(dim) for dim in range(encoded.model.latent)],
         "order": encoded.order,
         "reach": [float(reach) for reach in encoded.reach],
@@ -128,6 +131,13 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
         "digits": deflated(as_bytes(encoded.images[:shown]).tobytes()),
         "weights": weights,
     }
+
+
+def deflated_plane(encoded: EncodedImages, axes: tuple[int, int]) -> dict:
+    """The plane of two dimensions of z with the first POINTS codes, its bytes as text."""
+    plane = encoded.plane(axes)
+    first = plane | {"points": plane["points"][: 2 * POINTS], "labels": plane["labels"][:POINTS]}
+    return {name: deflated(value) if isinstance(value, bytes) else value for name, value in first.items()}
 
 
 def _close_enough(layers: Layers, encoded: EncodedImages) -> Layers:
@@ -142,7 +152,7 @@ def _rounded(codes: Float[np.ndarray, "code latent"]) -> list[list[float]]:
     return [[round(float(value), 4) for value in code] for code in codes]
 
 
-def _planes(data: bytes, size: int) -> bytes:
+def byte_planes(data: bytes, size: int) -> bytes:
     """The first bytes of all numbers, then the second ...: exponents compress only where no fractions lie between."""
     return np.frombuffer(data, np.uint8).reshape(-1, size).T.tobytes()
 

@@ -48,18 +48,32 @@ def save_page(
         TypeError, ValueError: as `vaelib.lab`.
         FileExistsError, FileNotFoundError: where the file exists, or its folder does not.
     """
-    chosen, prepared = prepare(images, labels, image_shape=image_shape, settings=settings, limit=limit)
-    arrays = {"train": prepared.train, "heldOut": prepared.held_out, "labels": prepared.labels}
-    state = opening(prepared, chosen) | {name: deflated(array.tobytes()) for name, array in arrays.items()}
-    state["kernels"] = deflated(KERNELS.read_bytes())
     page = filled_page(
         "lab",
         title=title,
-        style="\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css", "lab-page.css")]),
-        code="\n".join([page_text(), explorer_static("page.js"), static("lab-page.js")]),
-        state=state,
+        style="\n".join([page_style(), static("lab-page.css")]),
+        code=page_code(),
+        state=page_state(images, labels, image_shape=image_shape, limit=limit, **settings),
         opens="openLabPage",
         without="This page trains the model itself and needs JavaScript.",
     )
     write_atomically(path, page.encode(), overwrite=overwrite)
     return Path(path)
+
+
+def page_style() -> str:
+    """The style of a lab in a page."""
+    return "\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css")])
+
+
+def page_code() -> str:
+    """The code of a lab in a page; `openLabPage(state, element)` opens it."""
+    return "\n".join([page_text(), explorer_static("page.js"), static("lab-page.js")])
+
+
+def page_state(images=None, labels=None, *, image_shape=None, limit: int | None = TRAINED, **settings) -> dict:
+    """What `openLabPage` is handed: the images, the kernels and the settings; arguments and errors as `save_page`."""
+    chosen, prepared = prepare(images, labels, image_shape=image_shape, settings=settings, limit=limit)
+    arrays = {"train": prepared.train, "heldOut": prepared.held_out, "labels": prepared.labels}
+    state = opening(prepared, chosen) | {name: deflated(array.tobytes()) for name, array in arrays.items()}
+    return state | {"kernels": deflated(KERNELS.read_bytes())}

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from vaelib import checks
 
 LIKELIHOODS = ("bernoulli", "gaussian")
+DATA = ("images", "ring")
+RING_SHAPE = (1, 2, 1)  # a point of Doersch's ring is an image of two pixels
+RING = {"likelihood": "gaussian", "sigma": 0.05}  # points of a plane are no probabilities, and the ring is thin
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Settings:
         TypeError, ValueError: for a value of the wrong kind or size, named in the message.
     """
 
+    data: str = "images"
     latent: int = 2
     hidden: Sequence[int] = (128,)
     likelihood: str = "bernoulli"
@@ -35,6 +39,7 @@ class Settings:
         if isinstance(self.hidden, str | int) or not self.hidden:
             raise TypeError(f"hidden must be a non-empty sequence of widths such as (128,), got {self.hidden!r}")
         checked = {
+            "data": checks.one_of(self.data, DATA, "data"),
             "latent": checks.at_least(self.latent, "latent", 2),
             "hidden": tuple(checks.positive_int(width, "hidden") for width in self.hidden),
             "likelihood": checks.one_of(self.likelihood, LIKELIHOODS, "likelihood"),

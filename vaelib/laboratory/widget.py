@@ -1,5 +1,6 @@
 """The lab as a widget: it trains in the page, and hands its weights to the kernel."""
 
+import math
 from dataclasses import asdict, fields
 from functools import cache
 
@@ -14,13 +15,13 @@ from vaelib.explorer.page import COMMENT, embedded
 from vaelib.figures.style import QUANTITY_COLORS, class_colors
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.images import Images, lab_images
-from vaelib.laboratory.settings import Settings
+from vaelib.laboratory.settings import RING, RING_SHAPE, Settings
 from vaelib.laboratory.weights import flat_weights, model_with
 from vaelib.models import VAE
 from vaelib.widgets.browser import allow_widgets
 
 ENGINE = ("engine.js", "random.js", "training.js", "worker.js")
-VIEWS = ("controls.js", "plane.js", "curves.js", "pipeline.js", "lab.js")
+VIEWS = ("random.js", "controls.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js", "lab.js")
 
 
 @cache
@@ -32,7 +33,9 @@ def worker_text() -> str:
 @cache
 def page_text() -> str:
     """The code of the controls and views, with the worker's text inside."""
-    return "\n".join([f"const WORKER = {embedded(worker_text())};", explorer_static("parts.js"), static(*VIEWS)])
+    return "\n".join(
+        [f"const WORKER = {embedded(worker_text())};", explorer_static("parts.js", "paper.js"), static(*VIEWS)]
+    )
 
 
 def opening(images: Images, settings: Settings) -> dict:
@@ -43,6 +46,7 @@ def opening(images: Images, settings: Settings) -> dict:
         "settings": settings.for_page(),
         "defaults": Settings().for_page(),
         "classColors": list(class_colors(max(1, len(images.classes)))),
+        "ringColors": list(class_colors(10)),
         "classes": list(images.classes),
         "classWord": word_for(images.classes),
         "quantityColors": QUANTITY_COLORS,
@@ -83,6 +87,11 @@ class Lab(anywidget.AnyWidget):
             self.steps = int(message["weights"])
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what is trained on."""
+        return RING_SHAPE if self.settings.data == "ring" else self._images.image_shape
+
+    @property
     def model(self) -> VAE:
         """The VAE as the page has it: after a pause or a step at once, while it trains every five seconds.
 
@@ -91,7 +100,7 @@ class Lab(anywidget.AnyWidget):
         """
         if self._weights is None:
             raise RuntimeError("the page has handed over no weights yet; show the lab, then ask in another cell")
-        config = self.settings.model_config() | {"image_shape": self._images.image_shape}
+        config = self.settings.model_config() | {"image_shape": self.image_shape}
         return model_with(self._weights, **config)
 
     def load(self, model: VAE) -> None:
@@ -101,7 +110,7 @@ class Lab(anywidget.AnyWidget):
             TypeError, ValueError: for a model that the lab can not train.
         """
         weights = flat_weights(model)
-        self.settings = settings_of(model, self.settings, self._images.pixels)
+        self.settings = settings_of(model, self.settings, math.prod(self.image_shape))
         self._weights = weights
         self.send({"load": self.settings.for_page()}, [weights.astype("<f4").tobytes()])
 
@@ -142,9 +151,10 @@ def lab(
         labels: the class of each image, a whole number or a name.
         model: a VAE to go on from, by default new weights; its sizes and its likelihood are the lab's.
         image_shape: how an image is shown, as for `VAE`.
-        settings: where the controls stand at first: latent (2), hidden ((128,)), likelihood ("bernoulli" or
-            "gaussian"), sigma (0.1), beta (1.0), noise (True), kl (True), warm_up (0 steps), learning_rate (0.001),
-            batch_size (64), freeze_encoder, freeze_decoder (False), seed (0).
+        settings: where the controls stand at first: data ("images", or "ring" for points of Doersch's ring, with a
+            Gaussian of sigma 0.05), latent (2), hidden ((128,)), likelihood ("bernoulli" or "gaussian"), sigma (0.1),
+            beta (1.0), noise (True), kl (True), warm_up (0 steps), learning_rate (0.001), batch_size (64),
+            freeze_encoder, freeze_decoder (False), seed (0).
 
     Returns:
         A widget with `model` (the VAE of its present weights), `load(model)`, `settings` and `steps`.
@@ -157,7 +167,7 @@ def lab(
     chosen, prepared = prepare(images, labels, image_shape=image_shape, settings=settings)
     if model is not None:
         flat_weights(model)
-        chosen = settings_of(model, chosen, prepared.pixels)
+        chosen = settings_of(model, chosen, math.prod(RING_SHAPE) if chosen.data == "ring" else prepared.pixels)
     allow_widgets()
     return Lab(prepared, chosen, model)
 
@@ -166,6 +176,6 @@ def prepare(images, labels, *, image_shape, settings: dict, limit: int | None = 
     """Checked settings and images."""
     if unknown := sorted(set(settings) - NAMES):
         raise TypeError(f"the lab has no setting {', '.join(unknown)}; it has {', '.join(sorted(NAMES))}")
-    chosen = Settings(**settings)
+    chosen = Settings(**(RING if settings.get("data") == "ring" else {}) | settings)
     size = chosen.batch_size
     return chosen, lab_images(images, labels, image_shape=image_shape, batch_size=size, limit=limit)

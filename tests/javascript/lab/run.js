@@ -1,5 +1,5 @@
-// A training on given weights, batches and noise, for comparison: node run.js JOB.json prints the terms of each step, the first
-// gradients and the last weights.
+// A training on given weights, batches and noise, for comparison: node run.js JOB.json prints one image's way through the model
+// and back, the terms of each step, the first gradients and the last weights.
 
 import { readFileSync } from "node:fs";
 import { kernels, load } from "./load.js";
@@ -19,10 +19,12 @@ run.load(floats(job.weights));
 
 const { batch_size: batch, latent } = job.settings;
 const noise = floats(job.noise);
+const { gradient, picture } = run.look({ index: job.looked, eps: noise.subarray(0, latent) });
+const look = { ...Object.fromEntries(["logits", "z", "mu", "logVar"].map((name) => [name, text(gradient[name])])), picture: text(picture) };
 let gradients = "";
 const steps = job.rows.map((rows, step) => {
   const terms = run.step(rows, noise.subarray(step * batch * latent, (step + 1) * batch * latent));
   gradients ||= text(run.net.gradients);
   return terms;
 });
-process.stdout.write(JSON.stringify({ steps, gradients, weights: text(run.net.weights), fault: run.fault() }));
+process.stdout.write(JSON.stringify({ look, norms: gradient.norms, steps, gradients, weights: text(run.net.weights), fault: run.fault() }));

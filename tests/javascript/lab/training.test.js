@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { kernels, load } from "./load.js";
 
-const { training, uniforms, fillNormal, shuffled, layersOf, fillInitial, objectiveAt } = load(
-  ["engine.js", "random.js", "training.js"],
-  ["training", "uniforms", "fillNormal", "shuffled", "layersOf", "fillInitial", "objectiveAt"],
+const { training, uniforms, fillNormal, shuffled, layersOf, fillInitial, objectiveAt, ringOf } = load(
+  ["engine.js", "random.js", "points.js", "training.js"],
+  ["training", "uniforms", "fillNormal", "shuffled", "layersOf", "fillInitial", "objectiveAt", "ringOf"],
 );
 
 const plain = {
@@ -137,4 +137,40 @@ test("weights that are loaded are those that are seen", () => {
   run.step();
   other.step();
   assert.deepEqual(run.net.updates, other.net.updates);
+});
+
+test("the ring is Doersch's, x = z/10 + z/|z|", () => {
+  const { pixels, labels } = ringOf(uniforms(0, 0), 5000);
+  const points = Array.from({ length: 5000 }, (_, i) => [pixels[2 * i], pixels[2 * i + 1]].map((byte) => 3 * (byte / 255 - 0.5)));
+  const radii = points.map(([a, b]) => Math.hypot(a, b));
+  const deviation = Math.sqrt(mean(radii.map((r) => (r - mean(radii)) ** 2)));
+  // |z| has mean sqrt(pi / 2) and variance 2 - pi / 2.
+  assert.ok(Math.abs(mean(radii) - 1 - Math.sqrt(Math.PI / 2) / 10) < 0.005);
+  assert.ok(Math.abs(deviation - Math.sqrt(2 - Math.PI / 2) / 10) < 0.005);
+  for (const axis of [0, 1]) assert.ok(Math.abs(mean(points.map((point) => point[axis]))) < 0.05);
+  points.forEach(([a, b], i) => {
+    const tenth = (5 * Math.atan2(b, a)) / Math.PI + 5;
+    assert.ok(Math.abs(tenth - labels[i] - 0.5) < 0.52 || Math.abs(tenth - labels[i] - 0.5) > 9.4);
+  });
+  assert.deepEqual(new Set(labels).size, 10);
+});
+
+test("drawings come about once a batch, beside all images", () => {
+  const run = start();
+  const drawing = new Uint8Array(36).fill(100);
+  run.include([drawing, drawing.map((v) => v + 50)]);
+  const met = [100, 150].map(() => 0);
+  const [batches, drawn] = [200, Math.fround(100 / 255)];
+  for (let i = 0; i < batches; i++) {
+    run.step();
+    for (let row = 0; row < 8; row++) {
+      const x = run.net.x.subarray(36 * row, 36 * (row + 1));
+      if (x.every((v) => v === drawn)) met[0]++;
+      else if (x.every((v) => v === Math.fround(150 / 255))) met[1]++;
+    }
+  }
+  for (const count of met) assert.ok(count > 0.7 * batches && count < 1.3 * batches, `${met}`);
+  run.include([]);
+  run.step();
+  assert.ok(run.net.x[0] !== drawn);
 });

@@ -7,7 +7,7 @@ const { activeAxes, reachOf } = load(["plane.js"], ["activeAxes", "reachOf"]);
 const { record, ticks } = load(["curves.js"], ["record", "ticks"]);
 
 const plain = {
-  ...{ seed: 0, hidden: [128], latent: 2, batch_size: 64, likelihood: "bernoulli", sigma: 0.1, beta: 1, noise: true, kl: true },
+  ...{ data: "images", seed: 0, hidden: [128], latent: 2, batch_size: 64, likelihood: "bernoulli", sigma: 0.1, beta: 1, noise: true, kl: true },
   ...{ learning_rate: 1e-3, warm_up: 0, freeze_encoder: false, freeze_decoder: false },
 };
 
@@ -22,6 +22,12 @@ test("settings as a link, there and back", () => {
   const changed = { ...plain, beta: 0.25, kl: false, likelihood: "gaussian", sigma: 0.3, latent: 5, seed: 12, warm_up: 500 };
   assert.deepEqual(settingsFrom(fragmentOf(changed, plain), plain), changed);
   assert.equal(fragmentOf(plain, plain), "#");
+});
+
+test("a link to the ring has a likelihood for points, unless it names another", () => {
+  const ring = { ...plain, data: "ring", likelihood: "gaussian", sigma: 0.05 };
+  assert.deepEqual(settingsFrom("#data=ring", plain), ring);
+  assert.deepEqual(settingsFrom("#sigma=0.2&data=ring", plain), { ...ring, sigma: 0.2 });
 });
 
 test("what a link should not hold is left out", () => {

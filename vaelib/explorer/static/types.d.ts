@@ -71,3 +71,11 @@ interface Page {
   digits: string;
   weights: string;
 }
+
+interface SketchPage {
+  image_shape: number[];
+  latent: number;
+  plane: Omit<Plane, "points" | "labels"> & { points: string; labels: string };
+  headers: Record<string, Header>;
+  weights: Record<string, string>;
+}

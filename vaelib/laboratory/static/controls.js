@@ -14,18 +14,26 @@ const SPEEDS = [
  * @type {LabControl[]}
  */
 const CONTROLS = [
+  { group: "Data, starts anew", name: "data", label: "Data", options: { images: "Images", ring: "Doersch's ring" }, restarts: true },
   { group: "Objective", name: "beta", label: "β, weight of the KL", values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 256], when: (s) => s.kl },
   { group: "Objective", name: "kl", label: "KL to the prior" },
   { group: "Objective", name: "noise", label: "Noise in z" },
   { group: "Objective", name: "warm_up", label: "Warm-up of β, in steps", values: [0, 200, 500, 1000, 2000, 5000], when: (s) => s.kl },
   { group: "Likelihood", name: "likelihood", label: "p(x|z)", options: { bernoulli: "Bernoulli", gaussian: "Gaussian" } },
-  { group: "Likelihood", name: "sigma", label: "σ of the Gaussian", values: [0.05, 0.1, 0.2, 0.3, 0.5, 1], when: (s) => s.likelihood === "gaussian" },
+  { group: "Likelihood", name: "sigma", label: "σ of the Gaussian", values: [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1], when: (s) => s.likelihood === "gaussian" },
   { group: "Steps", name: "learning_rate", label: "Learning rate", values: [1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 0.1, 1] },
   { group: "Steps", name: "freeze_encoder", label: "Freeze the encoder" },
   { group: "Steps", name: "freeze_decoder", label: "Freeze the decoder" },
   { group: "Network, starts anew", name: "latent", label: "Dimensions of z", values: [2, 3, 5, 10, 20], restarts: true },
   { group: "Network, starts anew", name: "seed", label: "Seed", number: true, restarts: true },
 ];
+
+/**
+ * The settings with other data. Points of a plane are no probabilities, and the ring is thinner than a Gaussian for pixels.
+ * @param {LabSettings} settings
+ * @param {string} data
+ */
+const withData = (settings, data) => ({ ...settings, data, ...(data === "ring" && { likelihood: "gaussian", sigma: 0.05 }) });
 
 /**
  * A slider over a list of values, which the list gets where it is none of them.
@@ -140,9 +148,10 @@ function codeOf(settings, defaults) {
  * @param {LabSettings} settings
  */
 function settingsFrom(fragment, settings) {
+  const named = new URLSearchParams(fragment.replace(/^#/, ""));
   /** @type {Record<string, any>} */
-  const found = { ...settings };
-  for (const [name, text] of new URLSearchParams(fragment.replace(/^#/, ""))) {
+  const found = named.get("data") === "ring" ? withData(settings, "ring") : { ...settings };
+  for (const [name, text] of named) {
     const control = CONTROLS.find((known) => known.name === name);
     const value = control?.options ? text : text === "true" ? true : text === "false" ? false : Number(text);
     const fits = control?.options ? text in control.options : typeof value === typeof found[name] && Number.isFinite(Number(value));

@@ -134,25 +134,26 @@ function vae(module, sizes, batch) {
    * @param {Float32Array} from
    * @param {Float32Array} dTo
    * @param {Float32Array} into
+   * @param {number} rows
    */
-  const backward = ({ start, bias, inputs, outputs }, from, dTo, into) => {
-    kernels.weights_gradient(at(from), at(dTo), at(gradients, start), batch, inputs, outputs);
-    kernels.bias_gradient(at(dTo), at(gradients, bias), batch, outputs);
-    kernels.inputs_gradient(at(dTo), at(weights, start), at(into), batch, inputs, outputs);
+  const backward = ({ start, bias, inputs, outputs }, from, dTo, into, rows) => {
+    kernels.weights_gradient(at(from), at(dTo), at(gradients, start), rows, inputs, outputs);
+    kernels.bias_gradient(at(dTo), at(gradients, bias), rows, outputs);
+    kernels.inputs_gradient(at(dTo), at(weights, start), at(into), rows, inputs, outputs);
   };
 
   /** dLogits -> the decoder's gradients, and dz. */
-  const backThroughDecoder = () => {
+  const backThroughDecoder = (/** @type {number} */ rows) => {
     for (let i = decoder.length - 1; i >= 0; i--) {
       const [from, into] = i ? [downs[i - 1], dDowns[i - 1]] : [z, dz];
-      backward(decoder[i], from, dDowns[i] ?? dLogits, into);
-      if (i) kernels.relu_gradient(at(from), at(into), from.length);
+      backward(decoder[i], from, dDowns[i] ?? dLogits, into, rows);
+      if (i) kernels.relu_gradient(at(from), at(into), rows * decoder[i].inputs);
     }
   };
 
   /** dz -> dMu, dLogVar: through z = mu + sigma eps, and from -beta KL. */
-  const backThroughDraw = (/** @type {boolean} */ noise, /** @type {number} */ scaledBeta) => {
-    for (let i = 0; i < batch * latent; i++) {
+  const backThroughDraw = (/** @type {boolean} */ noise, /** @type {number} */ scaledBeta, /** @type {number} */ rows) => {
+    for (let i = 0; i < rows * latent; i++) {
       dMu[i] = dz[i] - scaledBeta * mu[i];
       const throughNoise = noise ? (dz[i] * Math.exp(logVar[i] / 2) * eps[i]) / 2 : 0;
       dLogVar[i] = throughNoise - (scaledBeta * (Math.exp(logVar[i]) - 1)) / 2;
@@ -160,18 +161,18 @@ function vae(module, sizes, batch) {
   };
 
   /** dMu, dLogVar -> the encoder's gradients. */
-  const backThroughEncoder = () => {
+  const backThroughEncoder = (/** @type {number} */ rows) => {
     const end = trunk.length - 1;
-    backward(mean, ups[end], dMu, dUps[end]);
-    backward(spread, ups[end], dLogVar, extra);
-    for (let i = 0; i < ups[end].length; i++) dUps[end][i] += extra[i];
+    backward(mean, ups[end], dMu, dUps[end], rows);
+    backward(spread, ups[end], dLogVar, extra, rows);
+    for (let i = 0; i < rows * trunk[end].outputs; i++) dUps[end][i] += extra[i];
     for (let i = end; i >= 0; i--) {
-      kernels.relu_gradient(at(ups[i]), at(dUps[i]), ups[i].length);
-      if (i) backward(trunk[i], ups[i - 1], dUps[i], dUps[i - 1]);
+      kernels.relu_gradient(at(ups[i]), at(dUps[i]), rows * trunk[i].outputs);
+      if (i) backward(trunk[i], ups[i - 1], dUps[i], dUps[i - 1], rows);
     }
     const { start, bias, outputs } = trunk[0];
-    kernels.weights_gradient_sparse(at(x), at(dUps[0]), at(gradients, start), batch, pixels, outputs);
-    kernels.bias_gradient(at(dUps[0]), at(gradients, bias), batch, outputs);
+    kernels.weights_gradient_sparse(at(x), at(dUps[0]), at(gradients, start), rows, pixels, outputs);
+    kernels.bias_gradient(at(dUps[0]), at(gradients, bias), rows, outputs);
   };
 
   /** The mean terms of the batch in x with the noise in eps, in nats; `scale` is that of the derivative in the logits. */
@@ -189,13 +190,17 @@ function vae(module, sizes, batch) {
   };
 
   /** The gradients of the batch's mean recon - beta KL, with respect to all weights but those of a frozen encoder. */
-  const differentiate = (/** @type {Objective} */ objective) => {
-    const terms = termsOf(objective);
-    backThroughDecoder();
-    backThroughDraw(objective.noise, objective.beta / batch);
-    if (!objective.frozen.encoder) backThroughEncoder();
+  const differentiate = (/** @type {Objective} */ objective, rows = batch) => {
+    const terms = termsOf(objective, rows);
+    backThroughDecoder(rows);
+    backThroughDraw(objective.noise, objective.beta / rows, rows);
+    if (!objective.frozen.encoder) backThroughEncoder(rows);
     return terms;
   };
+
+  /** The Euclidean norm of each layer's gradient, in the order of `layers`. */
+  const gradientNorms = () =>
+    layers.map(({ start, end }) => Math.sqrt(gradients.subarray(start, end).reduce((sum, g) => sum + g * g, 0)));
 
   const updates = { encoder: 0, decoder: 0 };
   const spans = { encoder: [0, border], decoder: [border, count] };
@@ -219,5 +224,5 @@ function vae(module, sizes, batch) {
   };
 
   const numbers = { weights, gradients, first, second, x, eps, z, mu, logVar, logPx, dz, dMu, dLogVar, dLogits };
-  return { ...numbers, sizes, layers, batch, updates, encode, draw, decode, kl, termsOf, differentiate, update, pictures };
+  return { ...numbers, sizes, layers, batch, updates, encode, draw, decode, kl, termsOf, differentiate, gradientNorms, update, pictures };
 }

@@ -2,82 +2,54 @@
 
 const RATE_SPAN = 1000; // milliseconds over which images a second are counted
 const HAND_OVER = 5000; // milliseconds between two hand-overs of the weights while it trains
-const TILES = 15;
+const CALM_SPAN = 1000; // milliseconds between two frames for readers who ask for less motion
+const GRID_REACH = 3; // of the grid that is decoded to points
+
+const RING = { train: 2000, heldOut: 800 }; // points
 
 /**
- * The worker, from its text: a widget and a page from disk have no file to load it from.
- * @param {string} text
+ * The input with the data that its settings name.
+ * @param {LabInput} input
+ * @returns {LabInput}
  */
-function startWorker(text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  const worker = new Worker(address);
-  return { worker, end: () => (worker.terminate(), URL.revokeObjectURL(address)) };
+function dataOf(input) {
+  if (input.settings.data !== "ring") return input;
+  const [train, heldOut] = [RING.train, RING.heldOut].map((count, stream) => ringOf(uniforms(0, stream), count));
+  const kinds = { classColors: input.ringColors, classes: Array.from("0123456789"), classWord: "tenth of the turn" };
+  const data = { pixels: 2, train: train.pixels, heldOut: heldOut.pixels };
+  return { ...input, ...kinds, data, labels: heldOut.labels, image_shape: [1, 2, 1] };
 }
 
 /**
- * @param {string} title
- * @param {string} line what to look at
- * @param {(Node | string)[]} children
+ * A lab, which opens anew where the reader takes other data.
+ * @param {LabInput} input
+ * @param {HTMLElement} el
  */
-const panel = (title, line, children) =>
-  element("section", { class: "panel", "aria-label": title }, [
-    element("h3", {}, [title]),
-    ...children,
-    element("p", { class: "look-at" }, [line]),
-  ]);
-
-/**
- * A row of pictures.
- * @param {number} count
- * @param {number[]} shape
- * @param {string} name
- */
-function strip(count, shape, name) {
-  const pictures = Array.from({ length: count }, (_, i) => imageCanvas(shape, `${name} ${i + 1}`));
-  const box = element("div", { class: "strip" }, pictures.map(({ canvas }) => canvas));
-  const size = shape[0] * shape[1] * shape[2];
-  const draw = (/** @type {Float32Array} */ images) =>
-    pictures.forEach(({ draw }, i) => draw(images.subarray(i * size, (i + 1) * size)));
-  return { box, draw };
-}
-
-/**
- * Codes on a grid over the plane, from its upper left corner.
- * @param {number} reach
- */
-const gridCodes = (reach) =>
-  Float32Array.from({ length: 2 * TILES * TILES }, (_, n) => {
-    const [tile, axis] = [n >> 1, n % 2];
-    const step = ((axis ? Math.floor(tile / TILES) : tile % TILES) + 0.5) / TILES;
-    return (axis ? 1 - 2 * step : 2 * step - 1) * reach;
-  });
-
-/**
- * @param {(event: string) => void} act
- * @param {LabSettings} settings
- */
-function topBar(act, settings) {
-  const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {string} */ name) => {
-    const made = element("button", { type: "button", title, class: name }, [text]);
-    made.addEventListener("click", () => act(name));
-    return made;
+function openLab(input, el) {
+  const open = (/** @type {LabSettings} */ settings) => {
+    el.replaceChildren();
+    return openOn(dataOf({ ...input, settings }), el, (changed) => {
+      lab.stop();
+      lab = open(changed);
+      for (const select of el.querySelectorAll("select")) if (select.getAttribute("aria-label") === "Data") select.focus();
+    });
   };
-  const play = button("Play", "Train", "play");
-  const speed = element("select", { "aria-label": "Speed" }, SPEEDS.map(([text, value]) => element("option", { value }, [text])));
-  speed.value = String(FULL_SPEED);
-  speed.addEventListener("change", () => act("speed"));
-  const status = element("p", { class: "status" });
-  const buttons = [play, button("One step", `One update on ${settings.batch_size} images`, "step"), button("Reset", "New weights", "reset")];
-  return { bar: element("div", { class: "top" }, [...buttons, speed, status]), play, speed, status };
+  let lab = open(input.settings);
+  return {
+    stop: () => lab.stop(),
+    load: (/** @type {Float32Array} */ weights, /** @type {LabSettings} */ changed) => lab.load(weights, changed),
+  };
 }
 
 /**
  * @param {LabInput} input
  * @param {HTMLElement} el
+ * @param {(settings: LabSettings) => void} reopen
  */
-function openLab(input, el) {
+function openOn(input, el, reopen) {
   const { data, labels, image_shape: shape, quantityColors } = input;
   const kinds = { colors: input.classColors, classes: input.classes, word: input.classWord };
+  const isPoint = data.pixels === 2;
   let settings = { ...input.settings };
   const { worker, end } = startWorker(input.worker);
   const send = (/** @type {string} */ name, details = {}) => worker.postMessage({ do: name, ...details });
@@ -88,6 +60,10 @@ function openLab(input, el) {
   let seen = [];
   let [playing, resting, waiting, handedOver] = [false, false, false, 0];
 
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let calmed;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const takesDrawings = shape.join() === "28,28,1";
   const heldOutCount = data.heldOut.length / data.pixels;
   const look = (/** @type {Partial<Looked>} */ looked) => send("look", { looked });
   const newEps = () => look({ eps: normals(settings.latent) });
@@ -103,16 +79,16 @@ function openLab(input, el) {
       { key: "trainKl", label: "KL, training", color: quantityColors.kl, thin: true },
     ]),
     cost: costBar(quantityColors),
-    originals: strip(10, shape, "Held-out image"),
-    reconstructions: strip(10, shape, "Reconstruction"),
-    draws: strip(10, shape, "Draw from the prior"),
+    pictures: isPoint ? pointViews(input) : imageViews(input, () => send("redraw")),
+    own: ownDigit(
+      (pixels) => look(pixels ? { index: -1, pixels } : { index: 0, pixels: null }),
+      (drawings) => send("include", { drawings }),
+    ),
     pipeline: pipeline(shape, {
       onEps: newEps,
       onOther: () => look({ index: Math.floor(Math.random() * heldOutCount), pixels: null }),
     }),
   };
-  views.originals.draw(Float32Array.from(data.heldOut.subarray(0, 10 * data.pixels), (v) => v / 255));
-
   const alert = element("div", { class: "alert", role: "alert", hidden: "" });
   const code = element("code");
   const link = element("a", { href: "#" }, ["link to these settings"]);
@@ -141,6 +117,10 @@ function openLab(input, el) {
   };
   const top = topBar(act, settings);
   const controls = controlPanel(settings, (changed, restarts) => {
+    if (changed.data) {
+      const { likelihood, sigma } = input.defaults;
+      return reopen(withData({ ...settings, likelihood, sigma }, changed.data));
+    }
     settings = { ...settings, ...changed };
     say();
     if (restarts) reset();
@@ -153,9 +133,10 @@ function openLab(input, el) {
     return element("label", { class: "switch" }, [box, text]);
   };
   let tiled = false;
-  const askTiles = () => send("tiles", { codes: tiled && settings.latent === 2 ? gridCodes(views.plane.reach()) : null });
-  const redraw = element("button", { type: "button" }, ["New draws"]);
-  redraw.addEventListener("click", () => send("redraw"));
+  const askTiles = () => {
+    const wanted = (tiled || isPoint) && settings.latent === 2;
+    send("tiles", { codes: wanted ? gridCodes(isPoint ? GRID_REACH : views.plane.reach()) : null });
+  };
 
   el.classList.add("vaelib", "vaelib-lab");
   el.append(
@@ -171,10 +152,7 @@ function openLab(input, el) {
             views.plane.options.ellipses = on;
             if (frame) draw(frame);
           }),
-          check("decoded tiles behind", (on) => {
-            tiled = on;
-            askTiles();
-          }),
+          ...(isPoint ? [] : [check("decoded tiles behind", (on) => ((tiled = on), askTiles()))]),
         ]),
       ]),
       element("div", {}, [
@@ -186,10 +164,8 @@ function openLab(input, el) {
     ]),
     element("div", { class: "lower" }, [
       element("div", {}, [
-        panel("Ten held-out images and their reconstructions", "The lower row is decoded from the mean of q(z|x); what it blurs is what so few numbers can not hold.", [
-          ...[views.originals.box, views.reconstructions.box],
-        ]),
-        panel("Draws from the prior", "z ~ N(0, I), decoded. Without the KL the decoder was never asked for these places.", [views.draws.box, redraw]),
+        ...views.pictures.panels,
+        ...(takesDrawings ? [panel("Your own digit", "Draw one: the pipeline follows it. Does the model have a place for it? Train on it, and look again.", [views.own.box])] : []),
       ]),
       panel("One image, step by step", "Click on a code in the plane to follow its image. Point at a symbol and its place lights up.", [views.pipeline.root]),
     ]),
@@ -212,9 +188,8 @@ function openLab(input, el) {
     views.plane.draw(next, settings.latent, shape);
     views.terms.draw(history.lines());
     views.kl.draw(history.lines());
-    views.reconstructions.draw(next.reconstructions);
-    views.draws.draw(next.draws);
-    views.pipeline.show(next.look, next.look.index >= 0 ? views.plane.nameOf(next.look.index) : "your drawing");
+    views.pictures.draw(next);
+    views.pipeline.show(next.look, next.look.index >= 0 ? views.plane.nameOf(next.look.index) : "your drawing", next);
     const now = performance.now();
     seen = [...seen.filter(([time]) => now - time < RATE_SPAN), [now, next.images]];
     const rate = seen.length > 1 ? ((next.images - seen[0][1]) / (now - seen[0][0])) * 1000 : 0;
@@ -247,7 +222,9 @@ function openLab(input, el) {
   const paint = () => {
     waiting = false;
     if (frame) draw(frame);
-    send("drawn");
+    clearTimeout(calmed);
+    if (calm.matches) calmed = setTimeout(send, CALM_SPAN, "drawn");
+    else send("drawn");
     const now = performance.now();
     if (!input.onWeights || (playing && now - handedOver < HAND_OVER)) return;
     handedOver = now;
@@ -269,12 +246,16 @@ function openLab(input, el) {
     send(resting ? "pause" : "play");
   };
   document.addEventListener("visibilitychange", onVisibility);
+  const forgetColours = onColours(() => frame && draw(frame));
 
   say();
   send("start", { kernels: input.kernels, data, settings });
+  if (isPoint) askTiles();
+  if (takesDrawings) views.own.start();
   return {
     stop: () => {
       document.removeEventListener("visibilitychange", onVisibility);
+      forgetColours();
       end();
     },
     load: (/** @type {Float32Array} */ weights, /** @type {LabSettings} */ changed) => {

@@ -11,6 +11,13 @@ const SYMBOLS = {
   recon: "log p(x|z), how well the picture explains x",
   kl: "KL(q(z|x) ‖ p(z)), what the code costs",
   elbo: "ELBO = log p(x|z) − KL",
+  dLogits: "∂loss/∂a, the loss by the picture's logits a: bright where a should fall, dark where it should rise",
+  dDecoder: "the lengths of the gradients by the decoder's weights, layer by layer from z on",
+  dz: "∂loss/∂z, the loss by the code",
+  dMu: "∂loss/∂μ = ∂loss/∂z + β μ",
+  dLogVar: "∂loss/∂ log σ² = ½ (∂loss/∂z · σ ε + β (σ² − 1))",
+  dEncoder: "the lengths of the gradients by the encoder's weights: the hidden layers, then those of μ and of log σ²",
+  loss: "loss = β KL − log p(x|z), of this one image",
 };
 
 /**
@@ -31,12 +38,19 @@ function linked(root, part, symbol) {
 }
 
 /**
+ * Three figures or so.
+ * @param {number} value
+ */
+const figures = (value) => (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 1e5) ? value.toFixed(2) : value.toExponential(1));
+
+/**
  * @param {number[]} shape
  * @param {{ onEps: () => void, onOther: () => void }} actions
  */
 function pipeline(shape, { onEps, onOther }) {
   const root = element("div", { class: "pipeline" });
-  const [from, to] = [imageCanvas(shape, SYMBOLS.x), imageCanvas(shape, SYMBOLS.picture)];
+  const isPoint = shape[0] * shape[1] * shape[2] === 2;
+  const [from, to, slope] = [SYMBOLS.x, SYMBOLS.picture, SYMBOLS.dLogits].map((name) => imageCanvas(shape, name));
   /** @type {Record<string, HTMLOutputElement>} */
   const numbers = {};
   const stage = (/** @type {string} */ symbol, /** @type {string} */ letter, /** @type {Element | null} */ picture = null) => {
@@ -47,7 +61,9 @@ function pipeline(shape, { onEps, onOther }) {
     ]);
     return linked(root, part, symbol);
   };
-  const arrow = () => element("span", { class: "arrow", "aria-hidden": "true" }, ["→"]);
+  const picture = (/** @type {string} */ symbol, /** @type {string} */ letter, /** @type {{ canvas: Element }} */ { canvas }) =>
+    stage(symbol, letter, isPoint ? null : canvas);
+  const arrow = (sign = "→") => element("span", { class: "arrow", "aria-hidden": "true" }, [sign]);
   const button = (/** @type {string} */ text, /** @type {() => void} */ action) => {
     const made = element("button", { type: "button" }, [text]);
     made.addEventListener("click", action);
@@ -55,7 +71,7 @@ function pipeline(shape, { onEps, onOther }) {
   };
   const column = (/** @type {HTMLElement[]} */ ...parts) => element("div", { class: "column" }, parts);
   const way = element("div", { class: "way" }, [
-    column(stage("x", "x", from.canvas), button("Another image", onOther)),
+    column(picture("x", "x", from), button("Another image", onOther)),
     arrow(),
     column(stage("mu", "μ"), stage("sigma", "σ")),
     arrow(),
@@ -63,7 +79,7 @@ function pipeline(shape, { onEps, onOther }) {
     arrow(),
     stage("z", "z"),
     arrow(),
-    stage("picture", "p(x|z)", to.canvas),
+    picture("picture", "p(x|z)", to),
     arrow(),
     column(stage("recon", "log p(x|z)"), stage("kl", "KL"), stage("elbo", "ELBO")),
   ]);
@@ -73,11 +89,56 @@ function pipeline(shape, { onEps, onOther }) {
     ...[term("ELBO", "elbo"), " = ", term("log p(x|z)", "recon"), " − ", term("KL(q(z|x) ‖ p(z))", "kl"), ",  "],
     ...[term("z", "z"), " = ", term("μ", "mu"), "(", term("x", "x"), ") + ", term("σ", "sigma"), "(x) ", term("ε", "eps")],
   ]);
-  root.append(formula, way);
-  const list = (/** @type {Float32Array} */ values) => Array.from(values.slice(0, 6), (v) => v.toFixed(2)).join("\n") + (values.length > 6 ? "\n…" : "");
-  const show = (/** @type {Look} */ look, /** @type {string} */ name) => {
-    from.draw(look.x, name);
-    to.draw(look.picture, "Its reconstruction, the mean of p(x|z)");
+  const back = element("div", { class: "way back", role: "group", "aria-label": "The gradient's way back" }, [
+    stage("dEncoder", "‖∂ encoder‖"),
+    arrow("←"),
+    column(stage("dMu", "∂/∂μ"), stage("dLogVar", "∂/∂ log σ²")),
+    arrow("←"),
+    stage("dz", "∂/∂z"),
+    arrow("←"),
+    stage("dDecoder", "‖∂ decoder‖"),
+    arrow("←"),
+    picture("dLogits", "∂/∂ logits", slope),
+    arrow("←"),
+    stage("loss", "loss"),
+  ]);
+  const chain = element("p", { class: "formula" }, [
+    ...["And back, of ", term("loss", "loss"), " = β ", term("KL", "kl"), " − ", term("log p(x|z)", "recon"), ":  "],
+    ...[term("∂loss/∂μ", "dMu"), " = ", term("∂loss/∂z", "dz"), " + β ", term("μ", "mu"), ",  "],
+    ...[term("∂loss/∂ log σ²", "dLogVar"), " = ½ (", term("∂loss/∂z", "dz"), " · ", term("σ", "sigma"), " ", term("ε", "eps")],
+    ...[" + β (", term("σ", "sigma"), "² − 1))"],
+  ]);
+  const note = element("p", { class: "look-at" });
+  root.append(formula, way, chain, back, note);
+  const list = (/** @type {ArrayLike<number>} */ values) =>
+    Array.from(values).slice(0, 6).map(figures).join("\n") + (values.length > 6 ? "\n…" : "");
+  const showPictures = (/** @type {Look} */ { x, picture, gradient }, /** @type {string} */ name) => {
+    if (isPoint) {
+      for (const [symbol, values] of Object.entries({ x, picture, dLogits: gradient.logits })) numbers[symbol].textContent = list(values);
+      return;
+    }
+    const largest = gradient.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-30);
+    from.draw(x, name);
+    to.draw(picture, "Its reconstruction, the mean of p(x|z)");
+    slope.draw(gradient.logits.map((value) => 0.5 + value / (2 * largest)), `${SYMBOLS.dLogits}; white is ${figures(largest)}`);
+  };
+  const showBack = (/** @type {Look} */ { recon, kl, gradient }, /** @type {number} */ beta) => {
+    const border = (gradient.norms.length + 1) / 2; // after the encoder's hidden layers, μ and log σ²
+    numbers.loss.textContent = figures(beta * kl - recon);
+    numbers.dz.textContent = list(gradient.z);
+    numbers.dMu.textContent = list(gradient.mu);
+    numbers.dLogVar.textContent = list(gradient.logVar);
+    const [ups, downs] = [gradient.norms.slice(0, border), gradient.norms.slice(border)];
+    const named = (/** @type {number[]} */ norms, /** @type {string[]} */ last) =>
+      norms.map((norm, i) => `${last[i - norms.length + last.length] ?? `layer ${i + 1}`} ${figures(norm)}`).join("\n");
+    numbers.dEncoder.textContent = named(ups, ["to μ", "to log σ²"]);
+    numbers.dDecoder.textContent = named(downs, ["output"]);
+  };
+  const show = (/** @type {Look} */ look, /** @type {string} */ name, /** @type {{ beta: number, playing: boolean }} */ { beta, playing }) => {
+    showPictures(look, name);
+    showBack(look, beta);
+    back.classList.toggle("hurried", playing);
+    note.textContent = playing ? "Pause to read the gradient's way back." : "One step moves all weights against the mean of such gradients over a batch.";
     numbers.mu.textContent = list(look.mu);
     numbers.sigma.textContent = list(look.logVar.map((v) => Math.exp(v / 2)));
     numbers.eps.textContent = list(look.eps);

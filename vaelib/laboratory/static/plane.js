@@ -90,8 +90,8 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
   const colorOf = (/** @type {number} */ i) => (labels.length ? colors[labels[i]] : colors[0]);
 
   const drawTiles = (/** @type {Frame} */ frame, /** @type {number[]} */ shape) => {
-    if (!frame.tiles) return;
     const [height, width] = shape;
+    if (!frame.tiles || height * width < 4) return; // points are no tiles
     const across = Math.round(Math.sqrt(frame.tiles.length / (height * width)));
     Object.assign(tilesCanvas, { width: across * width, height: across * height });
     const paper = /** @type {CanvasRenderingContext2D} */ (tilesCanvas.getContext("2d"));
@@ -110,6 +110,7 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
 
   const drawGuides = (/** @type {number} */ reach, /** @type {ReturnType<typeof inkOf>} */ ink) => {
     context.strokeStyle = ink.guide;
+    context.lineWidth = 1;
     context.fillStyle = ink.text;
     context.font = "11px system-ui, sans-serif";
     context.setLineDash([4, 3]);

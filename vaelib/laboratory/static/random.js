@@ -1,4 +1,4 @@
-// Random numbers from a seed, the same on every machine.
+// Random numbers from a seed, the same on every machine, and a ring of them.
 
 /**
  * Uniform numbers in [0, 1), by sfc32 (Doty-Humphrey, PractRand), mixed from a seed and the number of a stream.
@@ -66,4 +66,24 @@ function shuffled(uniform, count) {
     [order[i], order[j]] = [order[j], order[i]];
   }
   return order;
+}
+
+/**
+ * Doersch's ring as images of two pixels, a byte each, x = 1/2 + (z/10 + z/|z|) / 3 with z ~ N(0, I); the label is the tenth of
+ * the turn in which a point lies.
+ * @param {() => number} uniform
+ * @param {number} count
+ */
+function ringOf(uniform, count) {
+  const z = fillNormal(uniform, new Float32Array(2 * count));
+  const pixels = new Uint8Array(2 * count);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const [a, b] = [z[2 * i], z[2 * i + 1]];
+    const factor = 0.1 + 1 / Math.hypot(a, b);
+    pixels[2 * i] = Math.round(255 * (0.5 + (factor * a) / RING_WIDTH));
+    pixels[2 * i + 1] = Math.round(255 * (0.5 + (factor * b) / RING_WIDTH));
+    labels[i] = Math.min(9, Math.floor((5 * Math.atan2(b, a)) / Math.PI + 5));
+  }
+  return { pixels, labels };
 }

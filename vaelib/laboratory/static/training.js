@@ -4,6 +4,7 @@ const STREAMS = { weights: 0, order: 1, noise: 2, heldOut: 3, prior: 4 };
 const EVALUATED = 500; // held-out images of an evaluation
 const PICTURED = 10; // held-out images whose reconstructions are seen
 const DRAWN = 10; // draws from the prior
+const POINTS_DRAWN = 400; // the same where an image is a point of the plane
 
 /**
  * What a step does under these settings: the weight of the KL is 0 where it is off, and grows over the warm-up.
@@ -34,7 +35,8 @@ function faultOf(terms, steps) {
  */
 function training(module, data, settings) {
   const { pixels } = data;
-  const count = data.train.length / pixels;
+  const isPoint = pixels === 2;
+  let train = data.train;
   const heldOutCount = data.heldOut.length / pixels;
   const { seed, hidden, latent, batch_size: batch } = settings;
   const net = vae(module, { pixels, hidden, latent }, batch);
@@ -51,12 +53,23 @@ function training(module, data, settings) {
     }
   };
 
-  let order = shuffled(orderDraws, count);
+  let order = shuffled(orderDraws, train.length / pixels);
   let place = 0;
   const nextRows = () => {
-    if (place + batch > count) [order, place] = [shuffled(orderDraws, count), 0];
+    if (place + batch > order.length) [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
     place += batch;
     return order.subarray(place - batch, place);
+  };
+
+  /** Train on these drawings too, each so often that it comes about once a batch. */
+  const include = (/** @type {Uint8Array[]} */ drawings) => {
+    const times = Math.ceil(data.train.length / pixels / batch);
+    train = new Uint8Array(data.train.length + drawings.length * times * pixels);
+    train.set(data.train);
+    drawings.forEach((drawing, i) => {
+      for (let n = 0; n < times; n++) train.set(drawing, data.train.length + (i * times + n) * pixels);
+    });
+    [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
   };
 
   let steps = 0;
@@ -65,7 +78,7 @@ function training(module, data, settings) {
 
   /** One update, on the next rows of the training images and fresh noise, or on those given. */
   const step = (rows = nextRows(), /** @type {Float32Array | null} */ eps = null) => {
-    put(data.train, rows);
+    put(train, rows);
     if (eps) net.eps.set(eps);
     else fillNormal(noiseDraws, net.eps);
     const objective = objectiveAt(settings, steps);
@@ -126,16 +139,22 @@ function training(module, data, settings) {
     return images;
   };
 
-  const priorCodes = () => fillNormal(uniforms(priorSeed, STREAMS.prior), new Float32Array(DRAWN * latent));
+  const priorCodes = () => fillNormal(uniforms(priorSeed, STREAMS.prior), new Float32Array((isPoint ? POINTS_DRAWN : DRAWN) * latent));
 
-  /** One image's way through the model: the held-out one of this index, or the pixels given. */
+  /** One image's way through the model, the held-out one of this index or the pixels given, and the loss's gradient on its way back. */
   const look = (/** @type {Looked} */ { index, pixels: drawing, eps }) => {
     if (drawing) put(drawing, [0]);
     else put(data.heldOut, [index]);
     net.eps.set(eps);
-    const terms = net.termsOf(objectiveAt(settings, steps), 1);
-    const [x, mu, logVar, z] = [net.x, net.mu, net.logVar, net.z].map((numbers, i) => numbers.slice(0, i ? latent : pixels));
-    return { ...terms, index, x, mu, logVar, z, eps: eps.slice(), picture: net.pictures(1) };
+    const terms = net.differentiate({ ...objectiveAt(settings, steps), frozen: { encoder: false, decoder: false } }, 1);
+    const first = (/** @type {Float32Array} */ numbers, /** @type {number} */ size) => numbers.slice(0, size);
+    const ofLoss = (/** @type {Float32Array} */ numbers, /** @type {number} */ size) => first(numbers, size).map((value) => -value);
+    const gradient = {
+      ...{ logits: ofLoss(net.dLogits, pixels), z: ofLoss(net.dz, latent), mu: ofLoss(net.dMu, latent) },
+      ...{ logVar: ofLoss(net.dLogVar, latent), norms: net.gradientNorms() },
+    };
+    const [mu, logVar, z] = [net.mu, net.logVar, net.z].map((numbers) => first(numbers, latent));
+    return { ...terms, index, x: first(net.x, pixels), mu, logVar, z, eps: eps.slice(), gradient, picture: net.pictures(1) };
   };
 
   const state = /** @type {("weights" | "first" | "second")[]} */ (["weights", "first", "second"]);
@@ -164,7 +183,7 @@ function training(module, data, settings) {
     const seen = {
       ...{ steps, images: steps * batch, mu, logVar, train: meanTerms(), heldOut },
       ...{ beta: objectiveAt(settings, steps).beta, priorCodes: prior, draws: decode(prior) },
-      reconstructions: decode(mu.slice(0, PICTURED * latent)),
+      reconstructions: decode(isPoint ? mu : mu.slice(0, PICTURED * latent)),
       ...{ look: look(looked), tiles: tiles && decode(tiles) },
     };
     if (!fault) fault = faultOf(heldOut ?? seen.look, steps) || "";
@@ -191,7 +210,7 @@ function training(module, data, settings) {
   };
 
   return {
-    ...{ net, step, codes, evaluate, decode, frame, look, goBack, load },
+    ...{ net, step, codes, evaluate, decode, frame, look, goBack, load, include },
     set: (/** @type {Partial<LabSettings>} */ changed) => (settings = { ...settings, ...changed }),
     redraw: () => (priorSeed += 1),
     fault: () => fault,

@@ -30,6 +30,7 @@ interface Objective extends Likelihood {
 
 // The names are those of `vaelib.lab`'s arguments.
 interface LabSettings {
+  data: string;
   seed: number;
   hidden: number[];
   latent: number;
@@ -58,7 +59,17 @@ interface Looked {
   eps: Float32Array;
 }
 
+// Of the loss, minus the objective of this one image; the norms are those of the layers in the order of `layersOf`.
+interface WayBack {
+  logits: Float32Array;
+  z: Float32Array;
+  mu: Float32Array;
+  logVar: Float32Array;
+  norms: number[];
+}
+
 interface Look extends Terms {
+  gradient: WayBack;
   index: number;
   x: Float32Array;
   mu: Float32Array;
@@ -120,6 +131,7 @@ interface LabInput {
   settings: LabSettings;
   defaults: LabSettings;
   classColors: string[];
+  ringColors: string[];
   classes: string[];
   classWord: string;
   quantityColors: Record<string, string>;

@@ -14,6 +14,8 @@ function serve(port) {
   let data;
   /** @type {LabSettings} */
   let settings;
+  /** @type {Uint8Array[]} */
+  let drawings = [];
   let [playing, drawn, stepsPerSecond, due, last, evaluated] = [false, true, FULL, 0, 0, 0];
 
   /** @type {Looked} */
@@ -22,6 +24,7 @@ function serve(port) {
   let tiles = null;
 
   const show = () => {
+    if (!run) return; // the kernels are still compiled
     const now = performance.now();
     const full = !playing || now - evaluated > BETWEEN;
     if (full) evaluated = now;
@@ -53,6 +56,7 @@ function serve(port) {
   const restart = () => {
     if (looked.eps.length !== settings.latent) looked.eps = new Float32Array(settings.latent);
     run = training(module, data, settings);
+    if (drawings.length) run.include(drawings);
     show();
   };
 
@@ -89,6 +93,10 @@ function serve(port) {
     },
     speed: (message) => (stepsPerSecond = message.stepsPerSecond),
     drawn: () => (drawn = true),
+    include(message) {
+      drawings = message.drawings;
+      run.include(drawings);
+    },
     redraw() {
       run.redraw();
       show();
