@@ -68,7 +68,12 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+CLOSURES = {"corrupt", "corrupt, none before"}
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(name, marks=[pytest.mark.unwrapped] * (name in CLOSURES)) for name in CHANGES]
+)
 def test_another_setting_is_refused_by_name(x, tmp_path, change):
     name = change.split(",")[0]
     then, now = CHANGES[change]
@@ -145,6 +150,7 @@ def test_every_leaf_of_an_optimiser_survives(x, tmp_path, optimizer):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.unwrapped
 def test_a_checkpoint_holds_no_text_of_a_version(x, tmp_path):
     train(x, tmp_path / "run", count=1, optimizer=optax.adam(1e-3), corrupt=salt_and_pepper(0.1))
     tensors, record = storage.read_tensors(tmp_path / "run")
@@ -253,3 +259,35 @@ def test_a_record_that_lacks_a_part_is_refused(x, tmp_path, missing):
     storage.write_tensors(path, tensors, record, overwrite=True)
     with pytest.raises(ValueError, match="must hold settings and a history, got a damaged record"):
         train(x, path, count=2)
+
+
+HOLD = """
+import sys
+from vaelib.files import claim
+claim(sys.argv[1])
+print("claimed", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_training_into_one_checkpoint_is_refused_before_it_disturbs_the_first(x, tmp_path):
+    path, half_written = tmp_path / "run", tmp_path / f".run.{'a' * 32}"
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"claimed\n"
+        half_written.write_bytes(b"of the other")
+        with pytest.raises(BlockingIOError, match=r"checkpoint '.*run' can not be written: another process is writing"):
+            train(x, path, count=1)
+        assert half_written.exists()
+        other.communicate()
+    assert train(x, path, count=1).epochs == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_refused_training_keeps_no_claim(x, tmp_path):
+    train(x, tmp_path / "run", count=1)
+    with pytest.raises(FileExistsError):
+        fit(small_model(), x, KEY, batch_size=8, checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match="made with other settings"):
+        train(x, tmp_path / "run", count=2, binarize=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]

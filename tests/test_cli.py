@@ -12,7 +12,8 @@ from PIL import Image
 
 import vaelib
 from vaelib import recipes
-from vaelib.__main__ import DIVERGED, INTERRUPTED, main
+from vaelib.__main__ import main
+from vaelib.console import DIVERGED, INTERRUPTED
 from vaelib.results import Curve
 
 SMALL = ["--hidden", "16", "--layers", "1", "--limit", "256", "--epochs", "1", "--batch-size", "64"]

@@ -43,6 +43,16 @@ def test_the_second_process_compiles_nothing(tmp_path):
     assert in_another_process(folder, HOME=str(tmp_path)) == [first, misses, 0, value]
 
 
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda _: b"?" * 99])
+def test_programs_that_can_not_be_read_are_made_again(tmp_path, damage):
+    _, _, misses, value = in_another_process(tmp_path, HOME=str(tmp_path))
+    for entry in tmp_path.glob("*-cache"):
+        entry.write_bytes(damage(entry.read_bytes()))
+    for hits in (0, misses):
+        found = in_another_process(tmp_path, HOME=str(tmp_path), PYTHONWARNINGS="error")[1:]
+        assert found == [hits, misses - hits, value]
+
+
 def test_the_folder_given_to_jax_stays(tmp_path):
     given = str(tmp_path / "given")
     assert in_another_process(HOME=str(tmp_path), JAX_COMPILATION_CACHE_DIR=given)[0] == given

@@ -214,7 +214,7 @@ def test_an_epoch_that_was_interrupted_is_done_again(images, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("vaelib.training._stop_unless_finite", interrupt)
+        patch.setattr("vaelib.training.stop_unless_finite", interrupt)
         with pytest.raises(KeyboardInterrupt):
             list(training)
     for leaf, wanted in zip(weights(model), before, strict=True):
@@ -434,6 +434,7 @@ def test_a_sweep_gives_other_results(images):
     assert kl(learning_rate=1e-2) != kl(learning_rate=1e-3)
 
 
+@pytest.mark.unwrapped
 def test_equal_closures_share_a_program_and_others_do_not(images, compilations):
     def variant(rate, peak):
         return small_model(), {
@@ -444,3 +445,34 @@ def test_equal_closures_share_a_program_and_others_do_not(images, compilations):
     counts = runs(compilations, images, [variant(0.1, 1.0), variant(0.1, 1.0), variant(0.2, 1.0), variant(0.2, 2.0)])
     assert counts[1] == 0
     assert min(counts[2:]) > 0
+
+
+def test_training_works_under_strict_promotion(images):
+    with jax.numpy_dtype_promotion("strict"):
+        for optimizer in (None, optax.adamw(1e-3)):
+            history = fit(small_model(), images, KEY, epochs=1, batch_size=8, optimizer=optimizer, progress=False)
+            assert history.epochs == 1
+
+
+def with_weights_of(dtype):
+    model = small_model()
+    nnx.update(model, jax.tree.map(lambda weight: weight.astype(dtype), nnx.state(model, nnx.Param)))
+    return model
+
+
+def test_weights_in_float16_are_refused_with_the_true_reason_and_bfloat16_trains(images):
+    for epoch in epochs(with_weights_of(jnp.bfloat16), images, KEY, epochs=2, batch_size=8):
+        assert np.isfinite(epoch.train["elbo"])
+    with pytest.raises(TypeError, match=r"float32, .*got float16 in decoder\..* Adam's epsilon are 0 in it"):
+        epochs(with_weights_of(jnp.float16), images, KEY, batch_size=8)
+
+
+def test_the_best_weights_are_kept_by_a_copy(images):
+    model, best, kept = small_model(), None, None
+    for epoch in epochs(model, images, KEY, epochs=4, batch_size=8, learning_rate=0.1):
+        if best is None or epoch.train["elbo"] > best:
+            best, kept, number = epoch.train["elbo"], nnx.clone(model), epoch.number
+    again = small_model()
+    fit(again, images, KEY, epochs=number, batch_size=8, learning_rate=0.1, progress=False)
+    for ours, theirs in zip(jax.tree.leaves(nnx.state(kept)), jax.tree.leaves(nnx.state(again)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

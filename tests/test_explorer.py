@@ -28,7 +28,8 @@ from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
 from vaelib.explorer.page import _close_enough, embedded
 from vaelib.linear_gaussian import LinearGaussianVAE
-from vaelib.models import ACTIVATIONS, VAE, Autoencoder
+from vaelib.models import VAE, Autoencoder
+from vaelib.networks import ACTIVATIONS
 from vaelib.widgets import live_figure
 from vaelib.widgets.browser import allow_widgets, finest_step
 

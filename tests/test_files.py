@@ -1,10 +1,27 @@
 """Files are written whole or not at all, through links, and keep their permissions."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
-from vaelib.files import prepare_folder, write_atomically
+from vaelib.files import claim, prepare_folder, release, write_atomically
+
+CLAIM = """
+import sys
+from vaelib.files import claim
+try:
+    claim(sys.argv[1])
+except BlockingIOError as error:
+    sys.exit(str(error))
+"""
+
+
+def claim_elsewhere(path):
+    """What another process is told when it claims the file, or "" where it gets it."""
+    return subprocess.run([sys.executable, "-c", CLAIM, str(path)], capture_output=True, text=True).stderr.strip()
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -54,7 +71,34 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     left, other = tmp_path / f".a.bin.{'0f' * 16}", tmp_path / f".b.bin.{'0f' * 16}"
     for file in (left, other):
         file.write_bytes(b"half of")
-    prepare_folder(tmp_path / "a.bin")
+    prepare_folder(tmp_path / "a.bin", claimed=True)
+    release(tmp_path / "a.bin")
     assert list(tmp_path.iterdir()) == [other]
     prepare_folder(tmp_path / "new" / "a.bin")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_claimed_file_is_no_other_processs_until_it_is_released(tmp_path):
+    path = tmp_path / "file"
+    claim(path)
+    claim(path)
+    assert claim_elsewhere(path) == "another process is writing it"
+    assert claim_elsewhere(tmp_path / "other") == ""
+    release(path)
+    assert claim_elsewhere(path) == ""
+    release(path)
+
+
+def test_a_released_file_leaves_nothing_behind(tmp_path):
+    claim(tmp_path / "file")
+    release(tmp_path / "file")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_process_left_that_was_killed_while_saving_is_swept_by_a_later_save(tmp_path):
+    old, new = (tmp_path / f".model.{digit * 32}" for digit in "ab")
+    for file in (old, new):
+        file.write_bytes(b"half")
+    os.utime(old, (time.time() - 7200,) * 2)
+    write_atomically(tmp_path / "model", b"whole", overwrite=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "model"]

@@ -20,14 +20,14 @@ PACKAGE = ROOT / "vaelib"
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
     {"checks", "compilation", "devices", "files", "interruption"},
-    {"batches", "clinic", "descriptions", "eight_bit", "image_files", "parallel", "placement"},
-    {"blocks", "data", "distributions", "figures", "images", "storage", "widgets"},
-    {"protocols"},
+    {"batches", "clinic", "console", "eight_bit", "image_files", "parallel", "placement", "variables"},
+    {"data", "descriptions", "distributions", "figures", "images", "storage", "widgets"},
+    {"blocks", "networks", "protocols"},
     {"divergence", "latents", "models", "noising"},
     {"objectives"},
     {"diffusion", "evaluation", "evidence", "history", "linear_gaussian"},
     {"checkpoints", "saving"},
-    {"pretrained", "results"},
+    {"pretrained", "results", "steps"},
     {"training"},
     {"recipes"},
     {"studies"},

@@ -13,7 +13,7 @@ import pytest
 
 from vaelib.explorer.layers import OUTPUTS, Layers
 from vaelib.explorer.page import COMMENT
-from vaelib.models import ACTIVATIONS
+from vaelib.networks import ACTIVATIONS
 
 HERE = Path(__file__).parent / "javascript"
 

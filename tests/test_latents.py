@@ -54,5 +54,6 @@ def test_the_threshold_is_001_unless_another_is_given(images):
 def test_too_few_images_and_bad_thresholds_are_refused(exact_model, vectors):
     with pytest.raises(ValueError, match="images must be at least 2, for a variance over them, got 1"):
         latent_activity(exact_model, vectors[:1])
-    with pytest.raises(ValueError, match="threshold"):
+    assert latent_activity(exact_model, vectors[:2]).shape == (2,)
+    with pytest.raises(ValueError, match=r"^threshold must be"):
         active_units(exact_model, vectors, threshold=-1.0)

@@ -372,3 +372,15 @@ def test_codes_that_do_not_fit_are_refused(exact_model, vectors):
 def test_data_of_any_range_is_taken(exact_model):
     x = np.full((2, 6), 255.0, np.float32)
     assert exact_model.check_data(x) is x
+
+
+def test_a_sigma_below_the_rounding_of_x_is_refused_and_one_above_it_is_right(data):
+    W, b = data[:6, :2], data[0]
+    with pytest.raises(ValueError, match=r"sigma must be at least .* the rounding of float32 .* got 1e-09"):
+        LinearGaussianVAE(W, b, 1e-9)
+    model = LinearGaussianVAE(W, np.zeros(6, np.float32), 1e-5)
+    W, _, sigma2 = (np.asarray(array, np.float64) for array in arrays_of(model))
+    # At x = 0 the quadratic form is 0, and the determinant of W Wᵀ + sigma² I is that of (Wᵀ W + sigma² I) sigma^(2·4).
+    log_det = np.linalg.slogdet(W.T @ W + sigma2 * np.eye(2))[1] + 4 * np.log(sigma2)
+    wanted = -0.5 * (log_det + 6 * np.log(2 * np.pi))
+    assert float(model.log_evidence(np.zeros(6, np.float32))) == pytest.approx(wanted, rel=1e-6)

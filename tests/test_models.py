@@ -18,7 +18,8 @@ from hypothesis.extra.numpy import array_shapes
 from packaging.version import Version
 
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
-from vaelib.models import ACTIVATIONS, LIKELIHOODS, VAE, Autoencoder, Constant, Decoder, Encoder
+from vaelib.models import VAE, Autoencoder
+from vaelib.networks import ACTIVATIONS, LIKELIHOODS, Constant, Decoder, Encoder
 from vaelib.objectives import elbo
 
 KEY = jax.random.key(0)

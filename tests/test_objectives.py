@@ -16,7 +16,8 @@ from vaelib.distributions import standard_normal
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.evidence import log_evidence, prior_log_evidence
 from vaelib.linear_gaussian import LinearGaussianVAE
-from vaelib.models import LIKELIHOODS, VAE, Autoencoder
+from vaelib.models import VAE, Autoencoder
+from vaelib.networks import LIKELIHOODS
 from vaelib.objectives import elbo, importance_weighted_bound, log_mean_exp, log_weights, reconstruction
 
 KEY = jax.random.key(0)

@@ -340,6 +340,27 @@ def test_a_model_that_was_changed_after_it_was_built_is_not_saved(path, model):
     assert not path.exists()
 
 
+def test_a_model_whose_activation_was_changed_is_not_saved(path):
+    model = VAE.create(latent=2, hidden=(4,), pixels=6)
+    model.encoder.trunk.activation = "tanh"  # the decoder's is still relu
+    with pytest.raises(ValueError, match="changed after it was built"):
+        save_model(model, path)
+
+
+def test_a_model_with_tied_weights_is_not_saved(path):
+    model = VAE.create(latent=4, hidden=(4,), pixels=4)
+    model.decoder.output.kernel = model.encoder.mu.kernel
+    with pytest.raises(ValueError, match="changed after it was built"):
+        save_model(model, path)
+
+
+def test_a_model_in_training_mode_is_saved(path):
+    model = VAE.create(latent=2, hidden=(4,), pixels=6)
+    model.train()
+    save_model(model, path)
+    assert load_model(path).hidden == (4,)
+
+
 def test_many_layers_are_refused_before_they_are_built_and_in_few_words(path, model):
     save_model(model, path)
     rewrite(path, config=lambda config: config | {"hidden": [1] * 500})

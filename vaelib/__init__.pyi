@@ -40,8 +40,8 @@ from .latents import latent_activity as latent_activity
 from .linear_gaussian import LinearGaussianVAE as LinearGaussianVAE
 from .models import VAE as VAE
 from .models import Autoencoder as Autoencoder
-from .models import Decoder as Decoder
-from .models import Encoder as Encoder
+from .networks import Decoder as Decoder
+from .networks import Encoder as Encoder
 from .objectives import Terms as Terms
 from .objectives import elbo as elbo
 from .objectives import importance_weighted_bound as importance_weighted_bound

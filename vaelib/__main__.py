@@ -14,56 +14,12 @@ from pathlib import Path
 
 import click
 
-SOURCES = ("bundled", "tfds")
+from vaelib.console import INTERRUPTED, Group, Share, data_options, number, report_terms
+
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
-DIVERGED, INTERRUPTED = 3, 130
 
 
-class _Group(click.Group):
-    """Turns the library's refusals into one line and an exit code, instead of a traceback."""
-
-    def invoke(self, ctx):
-        try:
-            return super().invoke(ctx)
-        except FloatingPointError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(DIVERGED)
-        except KeyboardInterrupt:
-            click.echo("Interrupted at once; the last checkpoint is as it was.", err=True)
-            ctx.exit(INTERRUPTED)
-        except (ValueError, TypeError, OSError, ImportError) as error:
-            raise click.ClickException(str(error)) from error
-
-
-class _Share(click.ParamType):
-    """A share from 0 to 1; the cited implementation says True for a tenth."""
-
-    name = "share"
-
-    def convert(self, value, param, ctx):
-        words = {"true": 0.1, "false": 0.0}
-        if isinstance(value, str) and value.lower() in words:
-            return words[value.lower()]
-        return click.FloatRange(0, 1).convert(value, param, ctx)
-
-
-def _data_options(command, *, source: str = "bundled"):
-    """The options that name the images."""
-    command = click.option("--limit", type=click.IntRange(1), help="Use the first so many images only.")(command)
-    command = click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False),
-        help="Folder of tensorflow-datasets, for --source tfds; else TFDS_DATA_DIR, else its own default.",
-    )(command)
-    return click.option(
-        "--source",
-        type=click.Choice(SOURCES),
-        default=source,
-        help="The digits that ship with vaelib, or all 70,000 through tensorflow-datasets.",
-    )(command)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="vaelib")
 def main():
     """Train, evaluate and ship variational autoencoders on MNIST. All figures are in nats per image."""
@@ -92,7 +48,7 @@ def main():
     "--add-noise",
     "--add_noise",
     "add_noise",
-    type=_Share(),
+    type=Share(),
     default="0",
     is_flag=False,
     flag_value="True",
@@ -121,7 +77,7 @@ def main():
 )
 @click.option("--processes", type=click.IntRange(1), help="How many processes, where JAX can not find out by itself.")
 @click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
-@_data_options
+@data_options
 @click.pass_context
 def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, data_dir, limit, **options):
     """Train a VAE; write model, history, checkpoint and pictures to a folder."""
@@ -143,7 +99,7 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, 
         parallel.join(options["coordinator"], options["processes"], options["process"])
     images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
     test_images, test_labels = load_mnist("test", source=source, data_dir=data_dir)
-    sigma = options["sigma"] if options["sigma"] == "learned" else _number(options["sigma"], "--sigma")
+    sigma = options["sigma"] if options["sigma"] == "learned" else number(options["sigma"], "--sigma")
     model = VAE.create(
         seed=options["seed"],
         latent=options["latent"],
@@ -171,7 +127,7 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, 
         record.pop("steps")
         write_json(output / "history.json", {"command": _command(), "source": source, **record})
         _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
-        _report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
+        report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
         click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
     if history.interrupted:
         ctx.exit(INTERRUPTED)
@@ -183,7 +139,7 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, 
 @click.option("--binarize/--grey", default=False, help="Draw the images black or white first.")
 @click.option("--seed", type=int, default=0, help="Seed of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@_data_options
+@data_options
 def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
     """Measure MODEL, a file of `train` or a shipped name such as bernoulli-z2, on the test images."""
     from vaelib import load_mnist, load_model, load_pretrained, pretrained_names
@@ -195,7 +151,7 @@ def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
     if as_json:
         click.echo(json.dumps({"model": model, "source": source, **results}))
     else:
-        _report_terms(results, f"{len(images):,} test images")
+        report_terms(results, f"{len(images):,} test images")
 
 
 @main.command()
@@ -205,7 +161,7 @@ def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
 )
 @click.option("--overwrite", is_flag=True, help="Replace weights that are there.")
 @click.option("--samples", type=click.IntRange(1), default=5000, help="Draws of z an image for log p(x).")
-@partial(_data_options, source="tfds")
+@partial(data_options, source="tfds")
 @click.pass_context
 def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data_dir, limit):
     """Train the shipped models NAME... (all by default) again, and measure what was written."""
@@ -225,7 +181,7 @@ def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data
         results = make_weights(name, images, test_images, output, samples=samples, overwrite=overwrite, command=command)
         if results is None:
             ctx.exit(INTERRUPTED)
-        _report_terms(results, f"{len(test_images):,} test images")
+        report_terms(results, f"{len(test_images):,} test images")
 
 
 @main.command()
@@ -233,7 +189,7 @@ def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), default="runs/studies", help="Folder to write."
 )
-@partial(_data_options, source="tfds")
+@partial(data_options, source="tfds")
 def study(name, output, source, data_dir, limit):
     """Do what is missing of the study NAME, such as bound, and write its numbers."""
     from vaelib import checks, load_mnist
@@ -269,25 +225,6 @@ def _draw(model, images, labels, noise: float, output: Path, reconstructions: bo
         figures.save(ax, output / "manifold.png", alt="20 × 20 decoded points of the latent plane")
         ax = figures.latent_scatter(codes(model, images[:5000]), labels[:5000])
         figures.save(ax, output / "labels.png", alt="Codes of the test digits, coloured by digit")
-
-
-def _report_terms(results: dict, what: str) -> None:
-    """Print the figures that are there as a small table."""
-    click.echo(f"{what}, nats per image")
-    names = {"elbo": "ELBO", "recon": "E_q[log p(x|z)]", "kl": "KL(q(z|x) ‖ p(z))", "log_px": "log p(x)"}
-    for name, title in names.items():
-        if name in results:
-            spread = f" ± {results['log_px_stderr']:.2f}" if name == "log_px" else ""
-            click.echo(f"  {title:<18} {results[name]:>9.2f}{spread}")
-    if "active_units" in results:
-        click.echo(f"  {'active units':<18} {results['active_units']:>6}")
-
-
-def _number(text: str, option: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise click.UsageError(f'{option} must be a number or "learned", got {text!r}') from None
 
 
 def _command() -> str:

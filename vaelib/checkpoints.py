@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from vaelib import storage
-from vaelib.descriptions import leaf_name
-from vaelib.files import prepare_folder
+from vaelib.files import prepare_folder, release
 from vaelib.history import History
+from vaelib.variables import leaf_name
 
 FORMAT, FIRST_FORMAT = "vaelib checkpoint 2", "vaelib checkpoint 1"
 IN_FIRST_FORMAT = ("batch_size", "binarize")  # all else it recorded in part, or as one version of Optax writes it
@@ -34,15 +34,18 @@ class Checkpoint:
     path: str | PathLike
     settings: dict
 
-    def can_be_resumed(self, resume: bool) -> bool:
-        """Whether there is a state to load; refuses to go over an existing file unasked."""
+    def can_be_resumed(self, resume: bool, *, claimed: bool) -> bool:
+        """Whether there is a state to load; refuses to go over an existing file unasked, or one that is in use.
+
+        With `claimed` no other process may write the file until `release`.
+        """
         exists = Path(self.path).exists()
         if exists and not resume:
             raise FileExistsError(
                 f"checkpoint {self._where} exists; pass resume=True to go on from it, or choose another file"
             )
         try:
-            prepare_folder(self.path)
+            prepare_folder(self.path, claimed=claimed)
         except OSError as error:
             raise type(error)(f"checkpoint {self._where} can not be written: {error}; choose another folder") from error
         return exists
@@ -78,6 +81,10 @@ class Checkpoint:
         tensors |= {f"steps.{name}": values for name, values in record.pop("steps").items()}
         metadata = {"format": FORMAT, "settings": self.settings, "history": record}
         storage.write_tensors(self.path, tensors, metadata, overwrite=True)
+
+    def release(self) -> None:
+        """Let other processes have the file."""
+        release(self.path)
 
     @property
     def _where(self) -> str:

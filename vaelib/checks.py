@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 AnyArray = jax.Array | np.ndarray  # what the library takes; it returns jax.Array
 Labels = Shaped[AnyArray, " image"] | Sequence[str] | Sequence[int]  # what `classes` takes
+Whole = int | np.integer
+Number = float | int | np.number | Float[AnyArray, ""]  # what `number` takes
 CLASSES = 2**16  # more are refused: each has a name
 
 

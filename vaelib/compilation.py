@@ -3,8 +3,11 @@
 `one_program` is where the formulas meet the compiler: it stands above a function that is called from outside.
 """
 
+import importlib
 import inspect
 import os
+import time
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, lru_cache, partial, wraps
@@ -18,13 +21,15 @@ from flax import nnx
 
 PROGRAMS = 32  # compiled trainings and sweeps over a data set that are kept; the one not used for longest goes first
 CALLS = 256  # the same for the smaller programs of single calls
+ZSTANDARD = b"\x28\xb5\x2f\xfd"  # how what it has compressed begins
 Function = TypeVar("Function", bound=Callable)
 
 
 def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None:
     """Keep compiled programs on disk, in `folder` or in the user's cache folder, so that a second run starts at once.
 
-    Where JAX has been given a folder already (`JAX_COMPILATION_CACHE_DIR`), that one stays. Call it before anything is
+    Where JAX has been given a folder already (`JAX_COMPILATION_CACHE_DIR`), that one stays. Programs that a full disk
+    or a killed process has left cut short are removed, and made again when they are needed. Call it before anything is
     compiled.
 
     Returns:
@@ -38,9 +43,43 @@ def cache_compiled_programs(folder: str | PathLike | None = None) -> Path | None
         return None
     if not os.access(path, os.W_OK):
         return None
+    _remove_damaged(path)
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # many small programs make one long wait
     return path
+
+
+def _remove_damaged(folder: Path) -> None:
+    """Remove the programs that can not be read, of those written since the last look.
+
+    JAX writes a program in place, never over an existing one, and warns of one that it can not read in every process.
+    """
+    mark, now = folder / ".looked-through", time.time_ns()
+    last = mark.stat().st_mtime_ns if mark.exists() else 0
+    for entry in folder.glob("*-cache"):
+        with suppress(OSError):  # another process has removed it, or holds it open
+            if entry.stat().st_mtime_ns >= last and not _is_whole(entry.read_bytes()):
+                entry.unlink()
+    with suppress(OSError):
+        mark.touch()
+        os.utime(mark, ns=(now, now))
+
+
+def _is_whole(entry: bytes) -> bool:
+    """Whether a program of JAX's cache can be read; where it can not be known, it is left to JAX."""
+    decompress: Callable = zlib.decompress
+    if entry.startswith(ZSTANDARD):
+        for name in ("compression.zstd", "zstandard"):  # JAX's own order
+            with suppress(ImportError):
+                decompress = importlib.import_module(name).decompress
+                break
+        else:
+            return True
+    try:
+        decompress(entry)
+    except Exception:  # each library has its own
+        return False
+    return True
 
 
 def jit_sooner(function: Callable, **options) -> Callable:

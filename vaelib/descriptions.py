@@ -19,6 +19,7 @@ import numpy as np
 from flax import nnx
 
 from vaelib import checks
+from vaelib.variables import variables_of
 
 # Their functions are known by name and by what they were made with; of all other functions the code is looked at, too.
 LIBRARIES = {"vaelib", "jax", "jaxlib", "flax", "optax", "numpy", "scipy"}
@@ -69,21 +70,6 @@ def describe_settings(settings: Mapping[str, object], vouch_for: Collection[str]
                 f"it is the same. Pass vouch_for=({name!r},) to answer for it yourself"
             ) from error
     return described
-
-
-def variables_of(model: nnx.Module, kind=nnx.Variable) -> dict[str, jax.Array]:
-    """The arrays of a model's variables by dotted name, such as "decoder.output.kernel"."""
-    leaves = jax.tree_util.tree_leaves_with_path(nnx.state(model, kind))
-    variables = {leaf_name(path): leaf for path, leaf in leaves}
-    if len(variables) < len(leaves):
-        raise ValueError("the model's variables must have different dotted names; rename those with a dot in a name")
-    return variables
-
-
-def leaf_name(path) -> str:
-    """A leaf's dotted name in a tree of variables: its path, without the step from a variable to its value."""
-    value = jax.tree_util.GetAttrKey("value")
-    return jax.tree_util.keystr(tuple(key for key in path if key != value), simple=True, separator=".")
 
 
 class Static:

@@ -52,7 +52,7 @@ def continuous_bernoulli(
     return jnp.sum(log_mass, axis=-1)
 
 
-def rate_of_mean(mean: Float[AnyArray, "*shape"]) -> Float[Array, "*shape"]:
+def rate_of_mean(mean: Float[AnyArray, "*shape"] | np.floating) -> Float[Array, "*shape"]:
     """The s at which the continuous Bernoulli with logit -s has this mean, from SMALLEST_MEAN to 1/2."""
     return jnp.exp(jnp.interp(jnp.log(jnp.clip(mean, SMALLEST_MEAN, 0.5)), _LOG_MEANS, _LOG_S))
 

@@ -4,15 +4,27 @@ import json
 import os
 import re
 import shutil
+import sys
+import time
 import uuid
 from pathlib import Path
+from typing import IO
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LEFT = 3600  # seconds after which a temporary file is taken for one that a killed process has left
+_claimed: dict[Path, IO] = {}  # the locks that this process holds
 
 
 def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool) -> None:
     """Write a file so that `path` holds the old content or the new, whatever interrupts it.
 
     The content goes to a temporary file in the same folder, is forced to the disk, and takes the name in one step. A
-    symbolic link stays, and what it points to is written; an existing file keeps its permissions.
+    symbolic link stays, and what it points to is written; an existing file keeps its permissions. What a killed process
+    has left of such a file is removed, an hour later.
 
     Raises:
         FileExistsError: where `path` exists and overwrite is False.
@@ -28,6 +40,7 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
         raise FileNotFoundError(
             f"path must lie in an existing folder, got {os.fspath(path)!r}; create {str(target.parent)!r}"
         )
+    _sweep(target, older=LEFT)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with open(temporary, "xb") as file:
@@ -41,16 +54,17 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
         temporary.unlink(missing_ok=True)
 
 
-def prepare_folder(path: str | os.PathLike) -> None:
+def prepare_folder(path: str | os.PathLike, *, claimed: bool = False) -> None:
     """Make the folder of a file that is to be written later, with `write_atomically`.
 
-    What a process that was killed has left of the file is removed. Raises OSError where nothing can be written there.
+    With `claimed` the file is this process's, as by `claim`, and what a killed process has left of it is removed.
+    Raises OSError where nothing can be written there.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    left = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{32}}")
-    for file in [file for file in target.parent.iterdir() if left.fullmatch(file.name)]:
-        file.unlink(missing_ok=True)
+    if claimed:
+        claim(path)
+        _sweep(target, older=0)
     probe = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     probe.write_bytes(b"\0")
     probe.unlink()
@@ -59,3 +73,53 @@ def prepare_folder(path: str | os.PathLike) -> None:
 def write_json(path: str | os.PathLike, content: dict) -> None:
     """Write or replace a JSON file, atomically."""
     write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), overwrite=True)
+
+
+def claim(path: str | os.PathLike) -> None:
+    """Keep other processes from writing a file until `release`, or until this process ends, however it does.
+
+    Raises BlockingIOError where another process has claimed it. Claiming it twice is claiming it once.
+    """
+    lock = _lock_of(path)
+    while lock not in _claimed:
+        file = open(lock, "ab")  # noqa: SIM115 (it stays open until the release)
+        try:
+            _take(file)
+        except OSError as error:
+            file.close()
+            raise BlockingIOError("another process is writing it") from error
+        if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            _claimed[lock] = file
+        else:  # its owner has removed it in the meantime
+            file.close()
+
+
+def release(path: str | os.PathLike) -> None:
+    """Let other processes claim the file again."""
+    lock = _lock_of(path)
+    file = _claimed.pop(lock, None)
+    if file is not None:
+        if sys.platform == "win32":  # where an open file can not be removed
+            file.close()
+        lock.unlink(missing_ok=True)
+        file.close()
+
+
+def _lock_of(path: str | os.PathLike) -> Path:
+    target = Path(os.path.realpath(path))
+    return target.with_name(f".{target.name}.lock")
+
+
+def _take(file: IO) -> None:
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sweep(target: Path, *, older: int) -> None:
+    """Remove the temporary files of `target` that are older than so many seconds."""
+    left = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{32}}")
+    for file in [file for file in target.parent.iterdir() if left.fullmatch(file.name)]:
+        if not older or time.time() - file.stat().st_mtime > older:
+            file.unlink(missing_ok=True)

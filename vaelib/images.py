@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 
 from vaelib import checks
 from vaelib.image_files import read_file, read_folder, read_idx, room_for
@@ -41,7 +41,7 @@ class LoadedImages:
 
 
 def load_images(
-    source: str | os.PathLike | Num[np.ndarray, "image *shape"],
+    source: str | os.PathLike | Num[np.ndarray, "image *shape"] | Bool[np.ndarray, "image *shape"],
     labels: str | os.PathLike | checks.Labels | None = None,
     *,
     size: tuple[int, int] | None = None,

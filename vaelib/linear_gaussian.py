@@ -36,7 +36,8 @@ class LinearGaussianVAE(nnx.Module):
         """Take the decoder's parameters.
 
         Raises:
-            TypeError, ValueError: where W is no matrix, b does not fit it, or sigma is not positive.
+            TypeError, ValueError: where W is no matrix, b does not fit it, or sigma is not positive, or so small that
+                numbers of this precision do not tell x from W z + b.
         """
         W, b = jax.device_put((checks.floating(W, "W"), checks.floating(b, "b")))
         if W.ndim != 2 or b.shape != W.shape[:1]:
@@ -47,6 +48,7 @@ class LinearGaussianVAE(nnx.Module):
         checks.number(sigma, "sigma", low=0.0, open_low=True)
         self.pixels, self.latent = map(int, W.shape)
         self.W, self.b = nnx.Param(checks.finite(W, "W")), nnx.Param(checks.finite(b, "b"))
+        _check_resolution(sigma, W, b)
         # Made by NumPy, so that a model of a new size compiles nothing.
         self.log_sigma2 = nnx.Param(jax.device_put(np.asarray(2 * np.log(sigma), W.dtype)))
         self.A = nnx.Param(jax.device_put(np.zeros((self.latent, self.pixels), W.dtype)))
@@ -182,3 +184,16 @@ class LinearGaussianVAE(nnx.Module):
     def _centred(self, x):
         checks.last_axis(checks.floating(x, "x"), self.pixels, "x", "pixel")
         return x - jnp.broadcast_to(self.b[...], x.shape)
+
+
+def _check_resolution(sigma: float, W: AnyArray, b: AnyArray) -> None:
+    """Refuse a sigma below the rounding of x: ‖x - b - W m‖² / sigma² in the evidence would be rounding alone."""
+    if checks.is_traced(W):
+        return
+    largest = max(float(np.abs(np.asarray(values)).max(initial=0.0)) for values in (W, b))
+    least = 4 * float(jnp.finfo(W.dtype).eps) * largest
+    if sigma < least:
+        raise ValueError(
+            f"sigma must be at least {least:.1g}, the rounding of {W.dtype} at W and b up to {largest:.3g}, got "
+            f"{sigma:g}; give the model arrays of float64, with jax.config.update('jax_enable_x64', True)"
+        )

@@ -17,10 +17,10 @@ from flax import nnx
 from jaxtyping import Array
 
 from vaelib import checks
-from vaelib.descriptions import leaf_name, variables_of
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder, ImageModel
 from vaelib.storage import read_tensors, write_tensors
+from vaelib.variables import Values, leaf_name, variables_of
 
 Shipped = VAE | Autoencoder | LinearGaussianVAE
 # A model of the sizes that its configuration says, whatever its weights.
@@ -58,7 +58,7 @@ def save_model(
     """
     if not isinstance(model, nnx.Module):
         raise TypeError(f"model must be a VAE or another nnx.Module, got {type(model).__name__}")
-    tensors: dict[str, Array | np.ndarray] = dict(variables_of(model))
+    tensors: dict[str, Values | np.ndarray] = dict(variables_of(model))
     parameters, dtypes = variables_of(model, nnx.Param), {}
     if dtype is not None:
         checks.one_of(dtype, PRECISIONS, "dtype")
@@ -120,15 +120,25 @@ def load_model(path, model=None):
 
 
 def _check_rebuilds(model: nnx.Module, config: dict) -> None:
-    """Refuse a model that was changed after it was built, so that its configuration would make another one."""
+    """Refuse a model that was changed after it was built, so that its configuration would make another one.
+
+    Compared are the shapes of the variables, and the structure with all that is no variable, such as activations.
+    """
     arguments = {argument: value for argument, value in config.items() if argument != "class"}
     rebuilt = nnx.eval_shape(lambda: MODELS[config["class"]](**arguments))
     found, wanted = ({name: leaf.shape for name, leaf in variables_of(of).items()} for of in (model, rebuilt))
-    if found != wanted:
+    if found != wanted or _structure(model) != _structure(rebuilt):
         raise ValueError(
             f"model must be as its configuration says, {config}, got one that was changed after it was built; write a "
             "class of your own for it, and pass an instance to load_model"
         )
+
+
+def _structure(model: nnx.Module):
+    """What a model is beside its variables, in evaluation mode."""
+    evaluated = nnx.merge(*nnx.split(model))
+    evaluated.eval()
+    return nnx.graphdef(evaluated)
 
 
 def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:
@@ -212,7 +222,7 @@ def _checked(tensors: dict, variables: dict, record: dict, where: str) -> dict[s
     return values
 
 
-def _check_finite(tensor: np.ndarray | Array, name: str, remedy: str) -> None:
+def _check_finite(tensor: np.ndarray | Values, name: str, remedy: str) -> None:
     """Numbers without NaN or infinity; random keys and integers have none."""
     if jnp.issubdtype(tensor.dtype, jnp.inexact):
         bad = np.count_nonzero(~np.isfinite(np.asarray(tensor)))

@@ -3,23 +3,15 @@
     for epoch in epochs(model, images, key, epochs=20):
         print(epoch.number, epoch.train["elbo"])
 
-An epoch is one compiled program, all of it inside one `lax.scan`:
-
-    permutation -> batches -> (binarise, corrupt) -> objective -> gradient -> optimiser
-
-The data are an argument of the program and stay on the device; the state is donated, so an epoch runs in place. Keys
-are folded from the epoch and the step, so an epoch depends on nothing but the key and the state before it.
+What one epoch does, as a compiled program, stands in `vaelib.steps`.
 """
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from os import PathLike
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Float, PRNGKeyArray
@@ -28,7 +20,7 @@ from tqdm.auto import tqdm
 from vaelib import batches, checks, parallel, placement
 from vaelib.checkpoints import Checkpoint
 from vaelib.checks import AnyArray
-from vaelib.compilation import jit_sooner, program
+from vaelib.compilation import program
 from vaelib.data import binarize as draw_binary
 from vaelib.descriptions import Static, describe_settings
 from vaelib.evaluation import evaluate
@@ -36,6 +28,17 @@ from vaelib.history import Epoch, History
 from vaelib.interruption import interruption
 from vaelib.objectives import Objective, Terms, elbo
 from vaelib.protocols import check_model
+from vaelib.steps import (
+    Step,
+    by_step,
+    copy_to_donate,
+    epoch_of_steps,
+    initial_state,
+    plan_of_epoch,
+    split_for_training,
+    stop_unless_finite,
+)
+from vaelib.variables import variables_of
 
 # A training's key is folded with 0 for evaluation, with this for the held-out images, with 1, 2, ... for the epochs.
 HELD_OUT = 2**32 - 1
@@ -109,13 +112,13 @@ def epochs(
     *,
     epochs: int = 10,
     batch_size: int = 128,
-    learning_rate: float | optax.Schedule | None = None,
+    learning_rate: checks.Number | optax.Schedule | None = None,
     held_out: Float[AnyArray, "held_out pixel"] | batches.Parts | None = None,
     objective: Objective = elbo,
     binarize: bool = False,
     corrupt: Callable | None = None,
-    beta: float | optax.Schedule | None = None,
-    optimizer: optax.GradientTransformation | None = None,
+    beta: checks.Number | optax.Schedule | None = None,
+    optimizer: optax.GradientTransformation | optax.MultiSteps | None = None,
     checkpoint: str | PathLike | None = None,
     resume: bool = False,
     vouch_for: Collection[str] = (),
@@ -158,6 +161,7 @@ def epochs(
     Raises:
         TypeError, ValueError: for bad arguments, before anything is compiled.
         FileExistsError: where `checkpoint` exists and `resume` is False.
+        BlockingIOError: where another process is writing `checkpoint`.
         ConnectionAbortedError: where another process of this training stopped with an error.
         FloatingPointError: in the loop, where a term stops being finite, with its name and step; the model keeps the
             weights of the last good epoch.
@@ -166,12 +170,15 @@ def epochs(
         >>> import vaelib
         >>> model, (images, _) = vaelib.VAE.create(latent=2, hidden=(16,)), vaelib.load_mnist("train", limit=256)
         >>> for epoch in epochs(model, images, jax.random.key(0), epochs=100):
+        ...     if epoch.number == 1 or epoch.train["elbo"] >= max(epoch.history.train["elbo"]):
+        ...         best = nnx.clone(model)  # a copy: the model's own arrays go on changing
         ...     if epoch.train["elbo"] > -500:
         ...         break
     """
     with parallel.together():
         total, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
         check_model(model)
+        _check_precision(model)
         data, key = batches.checked(model, data, "data"), checks.key(key)
         if batch_size > batches.rows_of(data):
             raise ValueError(
@@ -188,7 +195,7 @@ def epochs(
         if held_out is not None and binarize:
             binary = draw_binary(batches.images_of(held_out), jax.random.fold_in(key, HELD_OUT))
             held_out = batches.with_images(held_out, binary)
-        step = _Step(Static(objective), Static(optimizer or ADAM), Static(corrupt), binarize, mesh)
+        step = Step(Static(objective), Static(optimizer or ADAM), Static(corrupt), binarize, mesh)
         if checkpoint is None and resume:
             raise ValueError("resume=True needs checkpoint, the file to go on from; got checkpoint=None")
         record = describe_settings(settings, vouch_for) if checkpoint is not None or parallel.are_several() else {}
@@ -206,17 +213,23 @@ class Training:
     body does to its weights is trained on.
     """
 
-    def __init__(self, model: nnx.Module, data, key, held_out, step: "_Step", schedules: dict, total, batch_size):
+    def __init__(self, model: nnx.Module, data, key, held_out, step: Step, schedules: dict, total, batch_size):
         """Set up the optimiser; nothing is trained yet."""
         self.model, self.total, self.history = model, total, History()
         self._data, self._key = placement.replicate((data, key), step.mesh)
         self._held_out, self._evaluation_key = held_out, jax.random.fold_in(key, 0)
         self._step, self._schedules, self._batch_size = step, schedules, batch_size
-        self._optimizer_state = program(_initial, step.optimizer)(_split(model)[1])
+        self._optimizer_state = program(initial_state, step.optimizer)(split_for_training(model)[1])
         self._checkpoint: Checkpoint | None = None
 
     def __iter__(self) -> Iterator[Epoch]:
         """Train on, epoch by epoch, up to the last."""
+        try:
+            yield from self._epochs()
+        finally:
+            self._release()
+
+    def _epochs(self) -> Iterator[Epoch]:
         while self.history.epochs < self.total:
             start = time.perf_counter()
             steps = self._train_one_epoch()
@@ -231,14 +244,14 @@ class Training:
     def _train_one_epoch(self) -> Terms:
         """One pass over the data, which updates model and optimiser; returns the terms by step, of shape (step,)."""
         mesh, done = self._step.mesh, self.history.epochs
-        graphdef, *variables = _split(self.model)
-        state = _copy(placement.replicate((*variables, self._optimizer_state), mesh))
-        numbers, *plan = _plan(batches.rows_of(self._data), self._batch_size, mesh, self._key, done)
-        plan.append({name: _by_step(value, numbers) for name, value in self._schedules.items() if value is not None})
-        run = program(_epoch, self._step, graphdef, donate=(0,))
+        graphdef, *variables = split_for_training(self.model)
+        state = copy_to_donate(placement.replicate((*variables, self._optimizer_state), mesh))
+        numbers, *plan = plan_of_epoch(batches.rows_of(self._data), self._batch_size, mesh, self._key, done)
+        plan.append({name: by_step(value, numbers) for name, value in self._schedules.items() if value is not None})
+        run = program(epoch_of_steps, self._step, graphdef, donate=(0,))
         (*variables, optimizer_state), steps, finite = run(state, self._data, plan)
         steps = jax.device_get(steps)
-        _stop_unless_finite(steps, bool(finite), done)
+        stop_unless_finite(steps, bool(finite), done)
         self._optimizer_state = optimizer_state
         nnx.update(self.model, *placement.fetch(variables, mesh))
         return steps
@@ -251,88 +264,32 @@ class Training:
     @property
     def state(self):
         """All that the next epoch depends on, as arrays of this process: weights, other variables, the optimiser's."""
-        return *_split(self.model)[1:], placement.fetch(self._optimizer_state, self._step.mesh)
+        return *split_for_training(self.model)[1:], placement.fetch(self._optimizer_state, self._step.mesh)
 
     def keep(self, checkpoint: Checkpoint, resume: bool) -> None:
         """Write the checkpoint after each epoch from now on, and where it exists already, go on from it."""
         self._checkpoint = checkpoint
-        if checkpoint.can_be_resumed(resume):
-            (*variables, self._optimizer_state), self.history = checkpoint.load(self.state)
-            nnx.update(self.model, *variables)
+        try:
+            if checkpoint.can_be_resumed(resume, claimed=parallel.is_first()):
+                (*variables, self._optimizer_state), self.history = checkpoint.load(self.state)
+                nnx.update(self.model, *variables)
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.release()
 
 
-@dataclass(frozen=True)
-class _Step:
-    """All that decides which program an epoch is, beside the model's structure; numbers are no part of it."""
-
-    objective: Static
-    optimizer: Static
-    corrupt: Static
-    binarize: bool
-    mesh: jax.sharding.Mesh | None
-
-    def __call__(self, graphdef, data, state, planned):
-        """One update on one batch; its mean terms are those before the update."""
-        parameters, rest, optimizer_state = state
-        (binary_key, noise_key, sample_key), rows, rates = planned
-        batch = placement.split(batches.take(data, rows), self.mesh)
-        if self.binarize:
-            batch = batches.with_images(batch, draw_binary(batches.images_of(batch), binary_key))
-        options = {"beta": rates["beta"]} if "beta" in rates else {}
-        if self.corrupt.value is not None:
-            options["inputs"] = self.corrupt.value(batches.images_of(batch), noise_key)
-
-        def loss(parameters):
-            # The copy makes variables that belong to this trace, so that layers may change them.
-            model = nnx.merge(graphdef, parameters, jax.tree.map(lambda leaf: leaf, rest))
-            terms = jax.tree.map(jnp.mean, self.objective.value(model, batch, sample_key, **options))
-            _, *variables = nnx.split(model, nnx.Param, ...)
-            return -terms.elbo, (terms, variables[1])
-
-        (value, (terms, rest)), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
-        optimizer = optax.with_extra_args_support(self.optimizer.value)
-        updates, optimizer_state = optimizer.update(gradient, optimizer_state, parameters, value=value)
-        if "learning_rate" in rates:
-            updates = jax.tree.map(lambda update: -rates["learning_rate"].astype(update.dtype) * update, updates)
-        return (optax.apply_updates(parameters, updates), rest, optimizer_state), terms
-
-
-def _epoch(step: _Step, graphdef, state, data, plan):
-    """One pass over the data; returns the state, Terms of shape (step,), and whether all weights are finite."""
-    state, terms = jax.lax.scan(partial(step, graphdef, data), state, plan)
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
-    return placement.on_every_device((state, terms, finite), step.mesh)
-
-
-def _initial(optimizer: Static, parameters):
-    return optimizer.value.init(parameters)
-
-
-def _split(model: nnx.Module):
-    """Structure, weights and other variables of the model in training mode; the model itself stays in its mode."""
-    trained = nnx.merge(*nnx.split(model))
-    trained.train()
-    return nnx.split(trained, nnx.Param, ...)
-
-
-@jax.jit
-def _copy(state):
-    """A state of its own memory, to donate: what the model and the training hold outlives an epoch that fails."""
-    return jax.tree.map(jnp.copy, state)
-
-
-@partial(jit_sooner, static_argnums=(0, 1, 2))
-def _plan(images: int, batch_size: int, mesh, key, epoch):
-    """An epoch's steps: their numbers, keys and rows, the images in a new order.
-
-    A program of its own, which all trainings of equal sizes share, since a random order takes long to compile.
-    """
-    order_key, step_key = jax.random.split(jax.random.fold_in(key, epoch + 1))
-    count = images // batch_size
-    order = jax.random.permutation(order_key, images)[: count * batch_size]
-    numbers = epoch * count + jnp.arange(count)
-    keys = jax.vmap(lambda number: jax.random.split(jax.random.fold_in(step_key, number), 3))(numbers)
-    return placement.on_every_device((numbers, keys, order.reshape(count, batch_size)), mesh)
+def _check_precision(model: nnx.Module) -> None:
+    """Refuse weights of float16: a gradient below 6e-8 is 0 in it, and so is Adam's epsilon, by which it divides."""
+    halves = [name for name, array in variables_of(model, nnx.Param).items() if array.dtype == jnp.float16]
+    if halves:
+        raise TypeError(
+            f"weights must be of float32, or of bfloat16 to save memory, for training, got float16 in {halves[0]} and "
+            f"{len(halves) - 1} more: small gradients and Adam's epsilon are 0 in it, and the weights become NaN"
+        )
 
 
 def _check_functions(objective, corrupt, optimizer) -> None:
@@ -358,30 +315,3 @@ def _schedules(learning_rate, beta, optimizer) -> dict:
     if beta is not None and not callable(beta):
         beta = checks.number(beta, "beta", low=0.0)
     return {"learning_rate": learning_rate, "beta": beta}
-
-
-def _by_step(value, numbers):
-    """A number, or a schedule's value at each step of an epoch, as float32."""
-    if not callable(value):
-        return np.full(len(numbers), value, np.float32)
-    return program(_scheduled, Static(value))(numbers)
-
-
-def _scheduled(schedule: Static, numbers):
-    return jax.vmap(lambda number: jnp.asarray(schedule.value(number), jnp.float32))(numbers)
-
-
-def _stop_unless_finite(steps: Terms, weights_finite: bool, epoch: int) -> None:
-    """Raise FloatingPointError that names the first term and step gone wrong in this epoch."""
-    remedy = (
-        "Try a lower learning_rate, or look at the images of this batch; the model keeps the last good epoch's weights."
-    )
-    bad = {name: int(np.argmax(~np.isfinite(v))) for name, v in steps._asdict().items() if not np.isfinite(v).all()}
-    if bad:
-        name = min(bad, key=bad.__getitem__)
-        value = getattr(steps, name)[bad[name]]
-        raise FloatingPointError(
-            f"{name} became {value} at step {bad[name] + 1} of {len(steps.elbo)} in epoch {epoch + 1}. {remedy}"
-        )
-    if not weights_finite:
-        raise FloatingPointError(f"a weight stopped being finite at the last step of epoch {epoch + 1}. {remedy}")

@@ -1,17 +1,33 @@
-"""`mutmut`, which changes the decorated functions too: most formulas stand under `@one_program`.
+"""Small changes to one module, each tried against the module's tests: what no test notices is a test that is missing.
 
-    python tests/tools/mutants.py run "vaelib.divergence*"
-    python tests/tools/mutants.py results
-    python tests/tools/mutants.py show NAME
+    python tests/tools/mutants.py run divergence     all changes to vaelib/divergence.py, by mutmut
+    python tests/tools/mutants.py results            those that no test noticed, of the last module
+    python tests/tools/mutants.py show NAME          one of them
 
-mutmut by itself leaves decorated functions alone, since it would decorate each changed copy, and a decorator may
-register what it decorates. Here the copies have no decorator, and the function that chooses among them keeps its own.
+Most formulas stand under `@one_program`. mutmut by itself leaves decorated functions alone: it would decorate each
+changed copy, and a decorator may register what it decorates. Here the copies have no decorator, and the function that
+chooses among them keeps its own.
 """
+
+import sys
 
 import libcst
 from mutmut.__main__ import cli
+from mutmut.configuration import config
 from mutmut.mutation import file_mutation
 
+TESTS = {  # of each module, the quickest first
+    "checkpoints": ["checkpoints"],
+    "distributions": ["distributions"],
+    "divergence": ["divergence"],
+    "evidence": ["evidence"],
+    "latents": ["latents"],
+    "objectives": ["objectives", "priors"],
+    "protocols": ["protocols", "priors"],
+    "recipes": ["pretrained"],
+    "steps": ["epochs", "training"],
+    "training": ["epochs", "training"],
+}
 KEPT = {"classmethod", "staticmethod"}  # those that mutmut knows
 WITHOUT_BODY = "overload"
 
@@ -46,4 +62,10 @@ file_mutation.MutationVisitor._skip_node_and_children = _skips
 file_mutation.function_trampoline_arrangement = _arranged
 
 if __name__ == "__main__":
-    cli()
+    match sys.argv[1:]:
+        case ["run", module, *options]:
+            config().only_mutate = [f"vaelib/{module}.py"]
+            config().pytest_add_cli_args_test_selection = [f"tests/test_{name}.py" for name in TESTS[module]]
+            cli(["run", *options])
+        case arguments:
+            cli(arguments)

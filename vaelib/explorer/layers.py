@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from vaelib.distributions import ContinuousBernoulli
 from vaelib.explorer.compiled_model import CompiledModel
-from vaelib.models import ACTIVATIONS
+from vaelib.networks import ACTIVATIONS
 
 ROUNDING = 1e-4  # the largest difference a pixel between two orders of summation in float32, with room
 OUTPUTS = {

@@ -12,6 +12,8 @@ from vaelib.figures.style import GUIDE, INK, QUANTITY_COLORS, axes
 WIDTH, TALL = 0.46, 2.6  # of a layer's box, the unit being the distance from layer to layer; the height of the widest
 FAINT = "#f4f6f9"
 
+Real = float | int
+
 
 def architecture(
     *,
@@ -52,7 +54,7 @@ def architecture(
     return ax
 
 
-def _layer(ax: Axes, place: float, level: float, height: float, name: str, width: str, *, color: str = GUIDE) -> None:
+def _layer(ax: Axes, place: Real, level: Real, height: float, name: str, width: str, *, color: str = GUIDE) -> None:
     """A box with its name inside, upright where it is a word, and its width below."""
     corner = (place - WIDTH / 2, level - height / 2)
     ax.add_patch(FancyBboxPatch(corner, WIDTH, height, boxstyle="round,pad=0.02", fc=FAINT, ec=color, lw=1.6))
@@ -60,7 +62,7 @@ def _layer(ax: Axes, place: float, level: float, height: float, name: str, width
     ax.text(place, level - height / 2 - 0.09, width, ha="center", va="top", fontsize=9.5)
 
 
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+def _arrow(ax: Axes, start: tuple[Real, Real], end: tuple[Real, Real]) -> None:
     """From the right edge of one box to the left edge of another."""
     ax.annotate("", (end[0] - WIDTH / 2 - 0.04, end[1]), (start[0] + WIDTH / 2 + 0.04, start[1]), arrowprops=_style())
 

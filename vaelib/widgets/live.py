@@ -56,7 +56,7 @@ class LiveFigure(WithStill):
     @property
     def frame(self) -> bytes:
         """The picture on screen, as PNG."""
-        return self._image.value
+        return bytes(self._image.value)
 
     @property
     def message(self) -> str:
