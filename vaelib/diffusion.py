@@ -24,7 +24,7 @@ from vaelib.checks import AnyArray
 from vaelib.compilation import one_program, program
 from vaelib.distributions import LOG_2PI, Gaussian, standard_normal
 from vaelib.divergence import kl_to_standard_normal
-from vaelib.models import MLP
+from vaelib.networks import MLP
 from vaelib.noising import Levels, NoisingChain, Schedule, beside, side_by_side
 from vaelib.objectives import Terms
 
