@@ -89,6 +89,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.unwrapped
 def test_equal_settings_are_described_alike_and_others_are_not():
     described = {name: json.dumps(describe(make())) for name, make in SETTINGS.items()}
     again = {name: json.dumps(describe(make())) for name, make in SETTINGS.items()}
@@ -96,6 +97,7 @@ def test_equal_settings_are_described_alike_and_others_are_not():
     assert len(set(described.values())) == len(SETTINGS)
 
 
+@pytest.mark.unwrapped
 def test_descriptions_hold_no_address_and_no_folder():
     text = json.dumps([describe(make()) for make in SETTINGS.values()])
     assert not re.search(r"0x[0-9a-f]{6}|site-packages|\.py", text)
@@ -155,6 +157,7 @@ def test_circles_end():
     assert describe(recursive) == describe(recursive)
 
 
+@pytest.mark.unwrapped
 def test_static_values_share_what_can_not_change_alone():
     """A list that a function appends to belongs to that function: programs that call it are not shared."""
     assert Static(scaled(2.0)) == Static(scaled(2.0))
