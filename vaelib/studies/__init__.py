@@ -41,7 +41,7 @@ def study_names() -> list[str]:
     return list(STUDIES)
 
 
-def load_study(name: str) -> dict[str, dict]:
+def load_study(name: str) -> dict:
     """What a study measured, one entry a training, or "other-libraries"; raises ValueError for another name."""
     checks.one_of(name, (*STUDIES, ANSWERS), "name")
     return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))

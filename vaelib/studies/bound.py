@@ -60,7 +60,7 @@ def measure(model: VAE, x: Float[Array, "image pixel"], key) -> dict[str, float]
     return {name: round(float(np.mean(np.asarray(values, np.float64))), 3) for name, values in found.items()}
 
 
-def train(images, x, name: str, seed: int, stops=STOPS, epochs: int = EPOCHS) -> dict[str, list[float]]:
+def train(images, x, name: str, seed: int, stops=STOPS, epochs: int = EPOCHS) -> dict[str, list[int] | list[float]]:
     """Train by one of OBJECTIVES, and return what was measured on x at the stops, name by name.
 
     Where the last stop comes before `epochs` it is the same run up to there: the step size follows the whole cosine.

@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from vaelib.checks import AnyArray
 from vaelib.data import binarize
 from vaelib.distributions import Gaussian, standard_normal
 from vaelib.evaluation import evaluate
@@ -34,7 +35,7 @@ class TwoGaussians:
     first: Gaussian
     second: Gaussian
 
-    def log_prob(self, z: Float[Array, "*any latent"]) -> Float[Array, "*any"]:
+    def log_prob(self, z: Float[AnyArray, "*any latent"]) -> Float[Array, "*any"]:
         """The log-density, summed over the last axis, in nats."""
         return jnp.logaddexp(self.first.log_prob(z), self.second.log_prob(z)) - jnp.log(2.0)
 
@@ -52,13 +53,13 @@ class MixtureVAE(VAE):
         super()._build_encoder(sizes, rngs)
         self.second = nnx.Linear(sizes["hidden"][-1], 2 * sizes["latent"], rngs=rngs)
 
-    def encode(self, x: Float[Array, "*batch pixel"]) -> TwoGaussians:  # type: ignore[override]  # no Gaussian, on purpose
+    def encode(self, x: Float[AnyArray, "*batch pixel"]) -> TwoGaussians:  # type: ignore[override]  # no Gaussian, on purpose
         """q(z|x) for images x of shape (*batch, pixel)."""
         mu, log_var = jnp.split(self.second(self.encoder.trunk(x)), 2, axis=-1)
         return TwoGaussians(self.encoder(x), Gaussian(mu, log_var))
 
 
-def sampled_elbo(model: VAE, x: Float[Array, "batch pixel"], key: PRNGKeyArray) -> Terms:
+def sampled_elbo(model: VAE, x: Float[AnyArray, "batch pixel"], key: PRNGKeyArray) -> Terms:
     """The ELBO with both terms from one draw an image, whether or not the KL has a closed form."""
     q = model.encode(x)
     z = q.sample(key)
@@ -74,7 +75,7 @@ WAYS = {
 }
 
 
-def train(images, x, way: str, seed: int, stops=STOPS) -> dict[str, list[float]]:
+def train(images, x, way: str, seed: int, stops=STOPS) -> dict[str, list[int] | list[float]]:
     """Train in one of WAYS and return, at the stops, the ELBO on x, its terms and log p(x) by the grid, in nats."""
     family, objective = WAYS[way]
     model = family.create(seed=seed, latent=2, hidden=(100,), pixels=images.shape[1])
