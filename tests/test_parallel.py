@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from contextlib import ExitStack
 
 import jax
@@ -255,11 +256,38 @@ def test_no_device_is_refused():
 
 def test_the_coordinator_listens_at_its_own_address_alone(monkeypatch):
     calls = []
+    monkeypatch.setattr("vaelib.parallel.meet", lambda *_: None)
     monkeypatch.setattr(jax.distributed, "initialize", lambda *args, **options: calls.append((args, options)))
     join("127.0.0.1:9876", 2, 0)
-    assert calls == [(("127.0.0.1:9876", 2, 0), {"coordinator_bind_address": "127.0.0.1:9876"})]
+    ((arguments, options),) = calls
+    assert arguments == ("127.0.0.1:9876", 2, 0)
+    assert options["coordinator_bind_address"] == "127.0.0.1:9876"
 
 
 def test_a_device_that_is_named_twice_is_refused():
     with pytest.raises(ValueError, match="devices must be different ones"):
         data_mesh([jax.devices()[0]] * 2, 64)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_where_one_process_is_killed_the_other_ends_with_one_sentence(tmp_path, lost):
+    skip_on_windows()
+    address, checkpoint = free_address(), tmp_path / "run" / "checkpoint.safetensors"
+    options = ["--latent", 2, "--hidden", 4, "--limit", 128, "--batch-size", 64, "--epochs", 100_000]
+    options += ["--output", tmp_path / "run", "--coordinator", address, "--processes", 2, "--process"]
+    command = [sys.executable, "-m", "vaelib", "train", *map(str, options)]
+    with ExitStack() as stack:
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "env": environment(1)}
+        runs = [stack.enter_context(subprocess.Popen([*command, str(i)], **pipes)) for i in range(2)]
+        try:
+            while not checkpoint.exists():
+                assert [run.poll() for run in runs] == [None, None]
+                time.sleep(0.1)
+            runs[lost].kill()
+            _, said = runs[1 - lost].communicate(timeout=60)
+        finally:
+            for run in runs:
+                run.kill()
+    assert "Error: another process of this training has ended, or can not be reached" in said
+    assert runs[1 - lost].returncode == 1
+    assert "Traceback" not in said

@@ -1,5 +1,7 @@
 """What the commands have in common: exit codes, options of the images, and the table of results."""
 
+import os
+
 import click
 
 SOURCES = ("bundled", "tfds")
@@ -19,6 +21,13 @@ class Group(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted at once; the last checkpoint is as it was.", err=True)
             ctx.exit(INTERRUPTED)
+        except ConnectionAbortedError as error:
+            from vaelib import parallel
+
+            click.echo(f"Error: {error}", err=True)
+            if parallel.are_several():
+                os._exit(1)  # an ordinary end would wait for the lost process, and break off with a stack of C++
+            ctx.exit(1)
         except (ValueError, TypeError, OSError, ImportError) as error:
             raise click.ClickException(str(error)) from error
 

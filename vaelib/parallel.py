@@ -7,27 +7,41 @@ to come to every such place: they compare what they were given, and agree on whe
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from vaelib import checks
+from vaelib.rendezvous import PATIENCE, meet
+
+LOST = re.compile("Gloo|NCCL|heartbeat|coordination service|UNAVAILABLE|DEADLINE_EXCEEDED")  # in what JAX then says
 
 
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Join the processes of one training, before JAX computes anything.
 
     On TPU hosts and on clusters that JAX knows it finds out what is None. Raises ValueError where the numbers do not
-    fit, or where JAX can not find them out. The first process listens at the coordinator's address and at no other.
+    fit, or where JAX can not find them out, and ConnectionError where the others do not come within a minute. The first
+    process listens at the coordinator's address and at no other.
     """
     if coordinator is not None and not re.fullmatch(r".+:\d+", coordinator):
         raise ValueError(f"coordinator must be HOST:PORT, as in 192.168.0.2:9876, got {coordinator!r}")
     if process is not None and processes is not None and process >= processes:
         raise ValueError(f"process must be below processes, {processes}, for they count from 0; got {process}")
+    if coordinator is not None and processes is not None and process is not None:
+        meet(coordinator, processes, process)
+    with suppress(AttributeError):  # else JAX ends a process that has lost another by a stack of C++
+        jax.config.update("jax_enable_recoverability", True)
     try:
-        jax.distributed.initialize(coordinator, processes, process, coordinator_bind_address=coordinator)
+        jax.distributed.initialize(
+            coordinator,
+            processes,
+            process,
+            coordinator_bind_address=coordinator,
+            heartbeat_timeout_seconds=PATIENCE,
+        )
     except ValueError as error:
         raise ValueError(
             f"a training over several processes needs coordinator, processes and process: JAX finds out on TPU hosts "
@@ -70,6 +84,24 @@ def together() -> Iterator[None]:
         raise
     if any_process(False):
         raise ConnectionAbortedError("another process stopped with an error, which it reports; start all of them again")
+
+
+@contextmanager
+def losses_named() -> Iterator[None]:
+    """Raises ConnectionAbortedError, in one sentence, where another process was killed or can no longer be reached."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:  # JAX raises either
+        if not (are_several() and LOST.search(str(error))):
+            raise
+        raise ConnectionAbortedError(
+            "another process of this training has ended, or can not be reached: see what it says last, and start all "
+            f"of them again, from the checkpoint ({_first_line(error)})"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:200]
 
 
 def check_same(parts: dict[str, object]) -> None:

@@ -90,7 +90,7 @@ def fit(
     history, total = training.history, training.total
     is_shown = progress and parallel.is_first()
     bar = tqdm(total=total, initial=history.epochs, unit="epoch", disable=not is_shown)
-    with interruption() as interrupted, bar:
+    with interruption() as interrupted, bar, parallel.losses_named():
         for epoch in training:
             bar.set_postfix_str(str(history))
             bar.update()
@@ -162,7 +162,7 @@ def epochs(
         TypeError, ValueError: for bad arguments, before anything is compiled.
         FileExistsError: where `checkpoint` exists and `resume` is False.
         BlockingIOError: where another process is writing `checkpoint`.
-        ConnectionAbortedError: where another process of this training stopped with an error.
+        ConnectionAbortedError: where another process of this training stopped with an error, or was killed.
         FloatingPointError: in the loop, where a term stops being finite, with its name and step; the model keeps the
             weights of the last good epoch.
 
@@ -225,7 +225,8 @@ class Training:
     def __iter__(self) -> Iterator[Epoch]:
         """Train on, epoch by epoch, up to the last."""
         try:
-            yield from self._epochs()
+            with parallel.losses_named():
+                yield from self._epochs()
         finally:
             self._release()
 
