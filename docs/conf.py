@@ -63,6 +63,7 @@ html_css_files = ["book.css"]
 html_js_files = [("book.js", {"defer": "defer"})]
 html_context = {"default_mode": "auto"}
 html_copy_source = False
+html_sidebars = {"**": ["home.html", "icon-links.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_show_sourcelink = False
 html_theme_options = {
     "use_download_button": False,

@@ -1,8 +1,12 @@
 """The README: its links and pictures are there, its commands are those that continuous integration runs."""
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import vaelib
@@ -37,3 +41,23 @@ def test_the_names_in_the_examples_exist():
     assert len(examples) >= 2
     for name in set(re.findall(r"vaelib\.(\w+)", "".join(examples))):
         assert hasattr(vaelib, name), name
+
+
+MOVES = """import matplotlib.pyplot as plt
+import vaelib
+from vaelib.widgets import live_figure
+
+fig, ax = plt.subplots()
+(line,) = ax.plot([0, 1], [0, 1])
+live_figure(fig, lambda a: (line.set_ydata([0, a]), line)[1], a=(0.0, 1.0, 0.5), alt="A line")"""
+
+
+def test_the_page_command_keeps_a_picture_of_each_widget(tmp_path):
+    (command,) = re.findall(r"<!-- page command -->\n```sh\njupyter (.+) notebooks/\S+\n```", README)
+    explorer = "vaelib.explore(vaelib.load_pretrained('bernoulli-z2'))"
+    cells = [nbformat.v4.new_code_cell(source) for source in (MOVES, explorer)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "widgets.ipynb")
+    subprocess.run(
+        [sys.executable, "-m", *shlex.split(command), "widgets.ipynb"], cwd=tmp_path, check=True, capture_output=True
+    )
+    assert (tmp_path / "widgets.html").read_text(encoding="utf-8").count('src="data:image/png;base64,') == 2

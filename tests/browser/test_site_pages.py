@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from axe import violations
 from lab import watched
 from loopback import serve
 
@@ -69,6 +70,36 @@ def test_pages_fit_the_screen(browser, site, width, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("html").get_attribute("data-theme") == scheme
     context.close()
+
+
+def broken_rules(browser, site, paths, width, scheme):
+    """What axe finds in the pages, opened from disk."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    found = {}
+    for path in paths:
+        page.goto(path.as_uri(), wait_until="networkidle")
+        if broken := violations(page):
+            found[path.relative_to(site).as_posix()] = broken
+    context.close()
+    return found
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1400, "dark")])
+def test_axe_finds_nothing(browser, site, width, scheme):
+    names = ("index", "search", "docs/index", "docs/claims", "notebooks/03_elbo", "ko/notebooks/00_start_here")
+    assert broken_rules(browser, site, [site / f"{name}.html" for name in names], width, scheme) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_axe_finds_nothing_on_any_page(browser, site, width, scheme):
+    pages = sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
+    assert len(pages) > 30
+    assert broken_rules(browser, site, pages, width, scheme) == {}
 
 
 def test_the_front_page_decodes_a_digit_before_much_was_sent(page, site):
