@@ -159,20 +159,19 @@ def main(name, runs):
     read(path)
     good = opened(path) if has_record else path.read_bytes()
     (corpus / "good").write_bytes(good)
-    counts = {"read": 0, "refused": 0}
+    counts = {"read": 0, "refused": 0, "impossible": 0}
 
     def try_one(content: bytes) -> None:
-        if has_record:
-            try:
-                content = closed(content)
-            except Exception:  # no file can hold it
-                return
-        path.write_bytes(content)
         try:
-            read(path)
-            counts["read"] += 1
-        except REFUSALS:
-            counts["refused"] += 1
+            path.write_bytes(closed(content) if has_record else content)
+        except Exception:  # no file can hold it
+            counts["impossible"] += 1
+        else:
+            try:
+                read(path)
+                counts["read"] += 1
+            except REFUSALS:
+                counts["refused"] += 1
         if sum(counts.values()) % 1000 == 0:
             print(f"{name}: {counts}", flush=True)
 
