@@ -291,3 +291,24 @@ def test_a_refused_training_keeps_no_claim(x, tmp_path):
     with pytest.raises(ValueError, match="made with other settings"):
         train(x, tmp_path / "run", count=2, binarize=True)
     assert [file.name for file in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("settings", []),
+        ("settings", None),
+        ("seconds", "1.0"),
+        ("seconds", ["1.0"]),
+        ("train", {"elbo": 3}),
+        ("train", []),
+    ],
+)
+def test_a_record_of_other_kinds_is_refused(x, tmp_path, part, value):
+    path = tmp_path / "a.safetensors"
+    train(x, path, count=1)
+    tensors, record = storage.read_tensors(path)
+    (record if part == "settings" else record["history"])[part] = value
+    storage.write_tensors(path, tensors, record, overwrite=True)
+    with pytest.raises(ValueError, match="must hold settings and a history, got a damaged record"):
+        train(x, path, count=2)

@@ -17,7 +17,8 @@ from hypothesis.extra.numpy import arrays
 
 from vaelib import evidence
 from vaelib.distributions import Gaussian
-from vaelib.evidence import effective_sample_size, log_evidence, prior_log_evidence
+from vaelib.evidence import CHUNK, effective_sample_size, log_evidence, prior_log_evidence
+from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE
 from vaelib.objectives import log_mean_exp, log_weights
 
@@ -271,3 +272,13 @@ def test_effective_sample_size_refuses_no_samples(log_w, error):
 def test_more_draws_than_a_loop_can_count_are_refused(exact_model, vectors, estimate):
     with pytest.raises(ValueError, match=r"num_samples must be at most 2,147,483,597, got 2,147,483,647"):
         estimate(exact_model, vectors, jax.random.key(0), num_samples=2**31 - 1)
+
+
+@pytest.mark.parametrize("num_samples", [1, CHUNK - 1, CHUNK + 1])
+def test_each_draw_counts_once_whatever_their_number(num_samples):
+    """Where q is the posterior every weight is p(x), so that one too many or too few shows in the mean."""
+    model = LinearGaussianVAE(np.array([[1.0], [2.0]], np.float32), np.zeros(2, np.float32), 0.5)
+    model.solve_encoder()
+    x = np.array([[0.3, -0.2]], np.float32)
+    found = log_evidence(model, x, jax.random.key(0), num_samples=num_samples)
+    np.testing.assert_allclose(found, model.log_evidence(x), atol=1e-3)

@@ -252,3 +252,16 @@ def test_more_than_the_memory_holds_is_refused_before_it_is_read(tmp_path):
     write(tmp_path, "a.png", GREY[0])
     with pytest.raises(ValueError, match="GiB"):
         load_images(tmp_path, size=(side, side), progress=False)
+
+
+def test_an_npz_file_of_a_zip_of_the_future_or_with_a_password_is_refused(tmp_path):
+    path = tmp_path / "own.npz"
+    np.savez(path, images=GREY)
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\1\2")
+    for place, value in ((6, 200), (8, 1)):  # the version that is needed to read it; that it is encrypted
+        damaged = bytearray(content)
+        damaged[entry + place] = value
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"own\.npz must be an NPZ file of numbers .* cannot be read"):
+            load_images(path)

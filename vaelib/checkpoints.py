@@ -64,7 +64,8 @@ class Checkpoint:
             settings, record = metadata["settings"], metadata["history"]
             steps = {name: np.asarray(tensors.pop(f"steps.{name}")) for name in record["train"]}
             history = History(**record, steps=steps)
-        except (KeyError, TypeError) as error:
+            _check_kinds(settings, history)
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{self._where} must hold settings and a history, got a damaged record: {error!r}"
             ) from error
@@ -112,6 +113,15 @@ class Checkpoint:
                 f"checkpoint {self._where} lacks {name} of {leaf.dtype} and shape {leaf.shape}; start a new one"
             )
         return jnp.asarray(tensors[name])
+
+
+def _check_kinds(settings, history: History) -> None:
+    """Raise TypeError where a record holds something else than settings by name, and numbers by epoch."""
+    curves = [*history.train.values(), *history.held_out.values(), history.seconds]
+    numbers = [number for curve in curves if isinstance(curve, list) for number in (*curve, history.images)]
+    are_curves = all(isinstance(curve, list) for curve in curves)
+    if not (isinstance(settings, dict) and are_curves and all(isinstance(number, int | float) for number in numbers)):
+        raise TypeError("of settings by name and of numbers by epoch")
 
 
 def _names(state) -> list[str]:

@@ -1,6 +1,7 @@
 """Pictures as files: what lies in a folder, an NPZ file or an IDX file, read into arrays or refused by name."""
 
 import gzip
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,8 @@ from vaelib import checks
 NAMES = ("images", "x", "x_train", "train_images", "data", "arr_0")
 LABELS = ("labels", "y", "y_train", "train_labels")
 PICTURES = frozenset(ending for ending, name in Image.registered_extensions().items() if name in Image.OPEN)
+# What NumPy and zipfile raise for an archive that is damaged, encrypted or of a later version.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, OSError, RuntimeError, ValueError)
 OF_SYSTEMS = ("Thumbs.db", "desktop.ini")  # what Windows leaves in a folder
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_BYTES = 2**31  # of all images together as floats
@@ -32,11 +35,11 @@ def read_file(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if not zipfile.is_zipfile(path):
         return read_idx(path), None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             names = [next((name for name in names if name in arrays.files), None) for names in (NAMES, LABELS)]
             images, labels = (None if name is None else arrays[name] for name in names)
             there = ", ".join(sorted(arrays.files))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(
             f"{path} must be an NPZ file of numbers that NumPy wrote, and cannot be read: {error}"
         ) from error

@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from vaelib.checks import AnyArray
 from vaelib.data import binarize
 from vaelib.evidence import log_evidence
 from vaelib.models import VAE
@@ -29,7 +30,7 @@ AXIS = np.linspace(-5, 5, 401, dtype=np.float32)
 
 
 def log_likelihoods(
-    model, x: Float[Array, "image pixel"], z: Float[Array, "code latent"]
+    model, x: Float[AnyArray, "image pixel"], z: Float[AnyArray, "code latent"]
 ) -> Float[Array, "code image"]:
     """Return log p(x|z) of a Bernoulli decoder for every code and image, in nats.
 
