@@ -68,7 +68,7 @@ def test_the_kl_of_a_step_is_that_of_its_two_gaussians(t):
     q, p = SCHEDULE.back(z_t, z_0, t), SCHEDULE.back(z_t, np.float32((z_t - sigma * guess) / alpha), t)
     log_q, log_p = (scipy.stats.norm(mean, np.sqrt(var)).logpdf(GRID) for mean, var in (moments(q), moments(p)))
     by_grid = np.trapezoid(np.exp(log_q) * (log_q - log_p), GRID)
-    found = float(SCHEDULE.step_kl(np.sum((eps - guess) ** 2), t))
+    found = float(SCHEDULE.step_kl(np.asarray(np.sum((eps - guess) ** 2)), t))
     np.testing.assert_allclose(found, by_grid, rtol=1e-3)
     np.testing.assert_allclose(found, float(vaelib.kl(q, p)), rtol=1e-3)
 

@@ -56,7 +56,7 @@ def gap_of_gaussian_data(spread: float, levels: int = 1_000, first: float = 8.0,
 
 
 @checker
-def check_bad_spread(answer: float) -> str | None:
+def check_bad_spread(answer: float | int | np.floating) -> str | None:
     """Too large for N(0, 1) to be what is left at the last level, or too small for the noise of the first one."""
     spread = float(answer)
     if not (np.isfinite(spread) and spread > 0):
