@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -46,6 +47,48 @@ def test_train_writes_model_history_checkpoint_and_pictures(trained):
     history = json.loads((trained / "history.json").read_text())
     assert len(history["train"]["elbo"]) == len(history["held_out"]["elbo"]) == 1
     assert vaelib.load_model(trained / "model.safetensors").hidden == (16,)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of colour pictures in two classes, 6 pixels high and 8 wide."""
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", (200, 20, 20)), ("blue", (20, 20, 200))):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.clip(rng.normal(colour, 10, (6, 8, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+def test_train_takes_a_folder_of_pictures_and_writes_them_in_their_shape(pictures, tmp_path):
+    small = ["--hidden", 8, "--layers", 1, "--epochs", 1, "--batch-size", 8, "--latent", 2]
+    result = run("train", *small, "--images", pictures, "--output", tmp_path / "own")
+    assert result.exit_code == 0, result.output
+    assert vaelib.load_model(tmp_path / "own" / "model.safetensors").image_shape == (6, 8, 3)
+    history = json.loads((tmp_path / "own" / "history.json").read_text())
+    assert len(history["held_out"]["elbo"]) == 1
+    with Image.open(tmp_path / "own" / "input.png") as sheet:  # four held-out pictures, wider than high, some in colour
+        colours = np.asarray(sheet.convert("RGB"), int)
+        assert sheet.width > 2 * sheet.height
+        assert np.ptp(colours, axis=-1).max() > 100
+    assert (tmp_path / "own" / "labels.png").exists()
+    result = run("train", *small, "--images", pictures, "--size", 4, 4, "--output", tmp_path / "small")
+    assert result.exit_code == 0, result.output
+    assert vaelib.load_model(tmp_path / "small" / "model.safetensors").image_shape == (4, 4, 3)
+
+
+def test_pictures_that_can_not_be_trained_on_are_refused(pictures, tmp_path):
+    for name in ("red", "blue"):
+        for path in sorted((pictures / name).iterdir())[1 - (name == "blue") :]:
+            path.unlink()
+    result = run("train", "--images", pictures, "--output", tmp_path / "own")
+    assert result.exit_code == 1
+    assert "at least 2 images" in result.output
+    assert not (tmp_path / "own").exists()
+    result = run("train", "--size", 4, 4, "--output", tmp_path / "own")
+    assert result.exit_code == 2
+    assert "pass --images FOLDER" in result.output
 
 
 def test_train_does_not_touch_a_folder_in_use(trained):

@@ -24,7 +24,7 @@ LAYERS = [
     {"console", "data", "descriptions", "distributions", "figures", "images", "storage", "widgets"},
     {"blocks", "networks", "protocols"},
     {"divergence", "latents", "models", "noising"},
-    {"objectives"},
+    {"conditional", "objectives"},
     {"diffusion", "evaluation", "evidence", "history", "linear_gaussian"},
     {"checkpoints", "saving"},
     {"pretrained", "results", "steps"},

@@ -108,6 +108,20 @@ def test_likelihoods_share_the_logits():
     np.testing.assert_allclose(decoded["gaussian"].std, 0.2, rtol=1e-6)
 
 
+def test_a_linear_mean_is_the_layer_itself_and_takes_rows_of_any_range():
+    z = jnp.array([[0.3, -1.0, 2.0]])
+    model = build(likelihood="gaussian", mean="linear")
+    np.testing.assert_array_equal(model.decode(z).mu, build(likelihood="bernoulli").decode(z).logits)
+    assert model.config["mean"] == "linear"
+    assert "mean" not in build(likelihood="gaussian").config  # files written before know of no other
+    rows = np.full((2, 36), 7.0, np.float32)
+    np.testing.assert_array_equal(model.check_data(rows), rows)
+    with pytest.raises(ValueError, match=r"pixels in \[0, 1\], got values from 7"):
+        build(likelihood="gaussian").check_data(rows)
+    with pytest.raises(ValueError, match='mean="linear" is for likelihood="gaussian", got \'bernoulli\''):
+        build(mean="linear")
+
+
 def test_the_default_is_an_mnist_network():
     # Traced and not built: 784-500-500-20 and back takes seconds to draw.
     model = nnx.eval_shape(lambda: VAE(rngs=nnx.Rngs(0)))

@@ -55,6 +55,7 @@ def rewrite(path, *, tensors=None, record=None, config=None):
         {"likelihood": "continuous-bernoulli", "activation": "tanh"},
         {"likelihood": "gaussian", "sigma": 0.25},
         {"likelihood": "gaussian", "sigma": "learned"},
+        {"likelihood": "gaussian", "mean": "linear"},
     ],
 )
 def test_a_model_comes_back_to_the_bit(path, kind, config):
@@ -298,6 +299,7 @@ def test_bfloat16_weights_of_a_vae_come_back(path, model):
 def test_every_model_class_can_be_stored():
     for name, build in saving.MODELS.items():
         sizes = {"latent": 2, "pixels": 6} if name == "LinearGaussianVAE" else SMALL
+        sizes = sizes | {"classes": 3} if name == "ConditionalVAE" else sizes
         assert build(**sizes).config["class"] == name
 
 

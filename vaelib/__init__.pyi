@@ -14,6 +14,7 @@ from . import studies as studies
 from . import training as training
 from . import widgets as widgets
 from .compilation import cache_compiled_programs as cache_compiled_programs
+from .conditional import ConditionalVAE as ConditionalVAE
 from .data import binarize as binarize
 from .data import load_mnist as load_mnist
 from .data import salt_and_pepper as salt_and_pepper

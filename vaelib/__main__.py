@@ -77,13 +77,29 @@ def main():
 )
 @click.option("--processes", type=click.IntRange(1), help="How many processes, where JAX can not find out by itself.")
 @click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
+@click.option(
+    "--images",
+    "own",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your own images in place of the digits: a folder of pictures (its folders are classes), an NPZ or IDX file.",
+)
+@click.option(
+    "--size",
+    type=(click.IntRange(1), click.IntRange(1)),
+    metavar="HEIGHT WIDTH",
+    default=None,
+    help="Crop and resize the pictures of a folder; needed where they differ in size.",
+)
 @data_options
 @click.pass_context
-def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, data_dir, limit, **options):
-    """Train a VAE; write model, history, checkpoint and pictures to a folder."""
+def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **options):
+    """Train a VAE; write model, history, checkpoint and pictures to a folder.
+
+    Of your own images every fifth, chosen at random, is held out.
+    """
     import jax
 
-    from vaelib import VAE, fit, load_mnist, parallel, salt_and_pepper, save_model
+    from vaelib import VAE, fit, parallel, salt_and_pepper, save_model
     from vaelib.files import write_json
 
     reconstructions = reconstructions if prr is None else prr
@@ -97,8 +113,8 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, 
         raise click.ClickException(f"{output} holds no {checkpoint.name} to go on from; pass another --output")
     if any(options[name] is not None for name in ("coordinator", "processes", "process")):
         parallel.join(options["coordinator"], options["processes"], options["process"])
-    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
-    test_images, test_labels = load_mnist("test", source=source, data_dir=data_dir)
+    data = _own_images(**options) if options["own"] else _digits(**options)
+    images, test_images, test_labels, image_shape = data
     sigma = options["sigma"] if options["sigma"] == "learned" else number(options["sigma"], "--sigma")
     model = VAE.create(
         seed=options["seed"],
@@ -106,6 +122,7 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, 
         hidden=(options["hidden"],) * options["layers"],
         likelihood=options["likelihood"],
         sigma=sigma,
+        image_shape=image_shape,
     )
     history = fit(
         model,
@@ -125,7 +142,7 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, source, 
         save_model(model, output / "model.safetensors", overwrite=True)
         record = asdict(history)
         record.pop("steps")
-        write_json(output / "history.json", {"command": _command(), "source": source, **record})
+        write_json(output / "history.json", {"command": _command(), "source": options["source"], **record})
         _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
         report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
         click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
@@ -170,18 +187,19 @@ def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data
 
     for name in names:
         checks.one_of(name, RECIPES, "NAME")
-    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
-    test_images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
+    digits = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
+    test_digits = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
     output.mkdir(parents=True, exist_ok=True)
     for name in names or RECIPES:
+        images, test_images = RECIPES[name].data(*digits), RECIPES[name].data(*test_digits)
         if (output / f"{name}.safetensors").exists() and not overwrite:
             raise click.ClickException(f"{output / name}.safetensors exists; pass --overwrite to replace it")
-        click.echo(f"{name}: {RECIPES[name].epochs} epochs on {len(images):,} images")
+        click.echo(f"{name}: {RECIPES[name].epochs} epochs on {len(digits[0]):,} images")
         command = f"python -m vaelib pretrain {name} --source {source}"
         results = make_weights(name, images, test_images, output, samples=samples, overwrite=overwrite, command=command)
         if results is None:
             ctx.exit(INTERRUPTED)
-        report_terms(results, f"{len(test_images):,} test images")
+        report_terms(results, f"{len(test_digits[0]):,} test images")
 
 
 @main.command()
@@ -203,6 +221,31 @@ def study(name, output, source, data_dir, limit):
         click.echo(entry)
 
 
+def _digits(*, source: str, data_dir: str | None, limit: int | None, size, **_):
+    """Training images, test images with labels, and their shape."""
+    from vaelib import load_mnist
+
+    if size is not None:
+        raise click.UsageError("--size is for pictures of your own; pass --images FOLDER with it")
+    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
+    return images, *load_mnist("test", source=source, data_dir=data_dir), (28, 28, 1)
+
+
+def _own_images(*, own: Path, limit: int | None, size, seed: int, **_):
+    """The same of the reader's images, of which a fifth is held out."""
+    import numpy as np
+
+    from vaelib import load_images
+
+    loaded = load_images(own, size=size, limit=limit)
+    count = len(loaded.images)
+    if count < 2:
+        raise click.ClickException(f"{own} must hold at least 2 images, to train on and to hold out, got {count}")
+    held_out, rest = np.split(np.random.default_rng(seed).permutation(count), [max(1, count // 5)])
+    labels = None if loaded.labels is None else loaded.labels[held_out]
+    return loaded.images[rest], loaded.images[held_out], labels, loaded.image_shape
+
+
 def _draw(model, images, labels, noise: float, output: Path, reconstructions: bool, manifold: bool | None) -> None:
     """Write the cited implementation's pictures as PNG."""
     import jax
@@ -217,14 +260,15 @@ def _draw(model, images, labels, noise: float, output: Path, reconstructions: bo
         decoded = model.decode(codes(model, seen)).mean
         rows = {"input": seen, "reconstruction": decoded}
         for name, digits in rows.items():
-            ax = figures.show_digits(digits, columns=10)
-            figures.save(ax, output / f"{name}.png", alt=f"10 × 10 test digits: {name}")
+            ax = figures.show_digits(digits, columns=10, image_shape=model.image_shape)
+            figures.save(ax, output / f"{name}.png", alt=f"Held-out images, ten a row: {name}")
     if manifold or (manifold is None and model.latent == 2):
         z = figures.prior_grid(20, kind="uniform", limit=2.0)
-        ax = figures.manifold(model.decode(z).mean, z)
+        ax = figures.manifold(model.decode(z).mean, z, image_shape=model.image_shape)
         figures.save(ax, output / "manifold.png", alt="20 × 20 decoded points of the latent plane")
-        ax = figures.latent_scatter(codes(model, images[:5000]), labels[:5000])
-        figures.save(ax, output / "labels.png", alt="Codes of the test digits, coloured by digit")
+        if labels is not None:
+            ax = figures.latent_scatter(codes(model, images[:5000]), labels[:5000])
+            figures.save(ax, output / "labels.png", alt="Codes of the held-out images, coloured by class")
 
 
 def _command() -> str:

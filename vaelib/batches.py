@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-IMAGES = "images"
+IMAGES, LABELS = "images", "labels"
 Parts = tuple | list | Mapping  # images with what belongs to them
 
 
@@ -19,6 +19,29 @@ def images_of(data):
     if isinstance(data, Mapping):
         return data[IMAGES]
     return data[0] if isinstance(data, tuple | list) else data
+
+
+def conditioned(model, data):
+    """The model and the images of the data; of a model with `given` it is that of x given the data's labels."""
+    if not hasattr(model, "given"):
+        return model, data
+    return model.given(_labels_of(model, data)), images_of(data)
+
+
+def _labels_of(model, data):
+    """What says the class of each image: the second part of a tuple or list, or what a mapping has under "labels"."""
+    name = type(model).__name__
+    if isinstance(data, Mapping) and LABELS in data:
+        labels = data[LABELS]
+    elif isinstance(data, tuple | list) and len(data) > 1:
+        labels = data[1]
+    else:
+        raise TypeError(f"{name} needs a label for each image, got images alone; pass both, (images, labels)")
+    images = images_of(data)
+    if getattr(labels, "shape", None) != images.shape[:1]:
+        got = getattr(labels, "shape", type(labels).__name__)
+        raise ValueError(f"{name} needs a label for each image, shape {images.shape[:1]}, got {got}")
+    return labels
 
 
 def with_images(data, images):
@@ -35,7 +58,8 @@ def checked(model, data, name: str):
     """The data on the device, its images as the model's `check_data` wants them.
 
     Raises:
-        TypeError, ValueError: for bad images, for a part that is no array, or not of as many rows as there are images.
+        TypeError, ValueError: for bad images, for a part that is no array, or not of as many rows as there are images,
+            and for labels that a conditional model lacks or does not know.
     """
     has_images = IMAGES in data if isinstance(data, Mapping) else not isinstance(data, tuple | list) or len(data) > 0
     if not has_images:
@@ -53,6 +77,7 @@ def checked(model, data, name: str):
             raise TypeError(f"{where} must hold numbers, got dtype {part.dtype}")
         if part.shape[:1] != (rows,):
             raise ValueError(f"{where} must have {rows} rows, one an image, got shape {part.shape}")
+    conditioned(model, data)  # refuses labels that the model does not know
     return jax.tree.map(jnp.asarray, data)
 
 

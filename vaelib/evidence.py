@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from vaelib import checks
+from vaelib import batches, checks
 from vaelib.blocks import over_images
 from vaelib.checks import AnyArray
 from vaelib.compilation import one_program
@@ -22,7 +22,11 @@ BLOCK = 100  # images treated at once; 50 × 100 images of 784 floats are 16 MB
 
 
 def log_evidence(
-    model: LatentVariableModel, x: Float[AnyArray, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
+    model: LatentVariableModel,
+    x: Float[AnyArray, "batch pixel"] | batches.Parts,
+    key: PRNGKeyArray,
+    *,
+    num_samples: int,
 ) -> Float[Array, " batch"]:
     """Estimate log p(x) by importance sampling from q(z|x): log (1/k) Σ_i p(x|z_i) p(z_i) / q(z_i|x).
 
@@ -31,7 +35,7 @@ def log_evidence(
 
     Args:
         model: a `VAE`, a `LinearGaussianVAE`, or a `LatentVariableModel` of your own that is a `flax.nnx.Module`.
-        x: images, shape (batch, pixel).
+        x: images, shape (batch, pixel); for a `ConditionalVAE` images and labels, `(x, y)`, which gives log p(x|y).
         key: random key of the draws.
         num_samples: draws an image, k. One compiled program serves every k.
 
@@ -54,7 +58,11 @@ def log_evidence(
 
 
 def prior_log_evidence(
-    model: LatentVariableModel, x: Float[AnyArray, "batch pixel"], key: PRNGKeyArray, *, num_samples: int
+    model: LatentVariableModel,
+    x: Float[AnyArray, "batch pixel"] | batches.Parts,
+    key: PRNGKeyArray,
+    *,
+    num_samples: int,
 ) -> Float[Array, " batch"]:
     """Estimate log p(x) naively, by draws from the prior: log (1/n) Σ_i p(x|z_i), z_i ~ p(z), n = `num_samples`.
 
@@ -76,7 +84,7 @@ def effective_sample_size(log_w: Float[AnyArray, "sample *batch"]) -> Float[Arra
 
 def _streamed(model, x, key, num_samples, proposal) -> Float[Array, " batch"]:
     check_model(model)
-    x, key = model.check_data(x), checks.key(key)
+    x, key = batches.checked(model, x, "x"), checks.key(key)
     if checks.positive_int(num_samples, "num_samples") > MOST:
         raise ValueError(
             f"num_samples must be at most {MOST:,}, got {num_samples:,}; average over several keys instead"
@@ -94,5 +102,5 @@ def _log_mean_weight(model, x, key, num_samples, *, proposal: str) -> Float[Arra
         return jnp.logaddexp(log_sum, jax.nn.logsumexp(log_w, axis=0))
 
     chunks = (num_samples + CHUNK - 1) // CHUNK
-    log_sum = jax.lax.fori_loop(0, chunks, add_chunk, jnp.full(x.shape[0], -jnp.inf))
+    log_sum = jax.lax.fori_loop(0, chunks, add_chunk, jnp.full(batches.rows_of(x), -jnp.inf))
     return log_sum - jnp.log(num_samples)

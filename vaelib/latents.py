@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from vaelib import checks
+from vaelib import batches, checks
 from vaelib.blocks import over_images
 from vaelib.checks import AnyArray
 from vaelib.compilation import one_program
@@ -13,13 +13,16 @@ from vaelib.protocols import check_model
 BLOCK = 1000  # images encoded at once
 
 
-def codes(model, images: Float[AnyArray, "image pixel"]) -> Float[Array, "image latent"]:
-    """One code an image: the mean of q(z|x) for a model with a posterior, z(x) for an autoencoder."""
+def codes(model, images: Float[AnyArray, "image pixel"] | batches.Parts) -> Float[Array, "image latent"]:
+    """One code an image: the mean of q(z|x) for a model with a posterior, z(x) for an autoencoder.
+
+    A `ConditionalVAE` takes images and labels, `(x, y)`, here and below, and yields the mean of q(z|x, y).
+    """
     check_model(model)
-    return over_images(_code, model, model.check_data(images), jax.random.key(0), block=BLOCK)
+    return over_images(_code, model, batches.checked(model, images, "images"), jax.random.key(0), block=BLOCK)
 
 
-def latent_activity(model, images: Float[AnyArray, "image pixel"]) -> Float[Array, " latent"]:
+def latent_activity(model, images: Float[AnyArray, "image pixel"] | batches.Parts) -> Float[Array, " latent"]:
     """The variance over images of each dimension's code, Var_x(E_q[z_j | x]), shape (latent,).
 
     A dimension that q leaves at the prior whatever the image has activity 0. Source: Burda, Grosse & Salakhutdinov
@@ -31,7 +34,9 @@ def latent_activity(model, images: Float[AnyArray, "image pixel"]) -> Float[Arra
     return _variance(z)
 
 
-def active_units(model, images: Float[AnyArray, "image pixel"], *, threshold: float = 0.01) -> Bool[Array, " latent"]:
+def active_units(
+    model, images: Float[AnyArray, "image pixel"] | batches.Parts, *, threshold: float = 0.01
+) -> Bool[Array, " latent"]:
     """Which dimensions have an activity above the threshold, 0.01 as in Burda et al. (2016); shape (latent,)."""
     checks.number(threshold, "threshold", low=0.0)
     return _is_above(latent_activity(model, images), threshold)
@@ -48,5 +53,6 @@ def _is_above(activity, threshold) -> Bool[Array, " latent"]:
 
 
 def _code(model, images, _) -> Float[Array, "image latent"]:
+    model, images = batches.conditioned(model, images)
     encoded = model.encode(images)
     return encoded if isinstance(encoded, jax.Array) else encoded.mean

@@ -29,6 +29,8 @@ Model = TypeVar("Model", bound="ImageModel")  # `Self`, which beartype takes on 
 class ImageModel(nnx.Module):
     """What the VAE and the autoencoder share: a checked configuration, a decoder, and checks of their input."""
 
+    classes = 0  # of labels that the networks see beside x and beside z; a `ConditionalVAE` has some
+
     def __init__(
         self,
         *,
@@ -36,6 +38,7 @@ class ImageModel(nnx.Module):
         hidden: Sequence[Whole] = (500, 500),
         likelihood: str = "bernoulli",
         sigma: Sigma = 0.1,
+        mean: str = "sigmoid",
         activation: str = "relu",
         image_shape: Sequence[Whole] | None = None,
         pixels: Whole | None = None,
@@ -48,6 +51,7 @@ class ImageModel(nnx.Module):
             hidden: widths of the encoder's hidden layers; the decoder mirrors them.
             likelihood: "bernoulli", "continuous-bernoulli" or "gaussian", the family of p(x|z).
             sigma: standard deviation of a Gaussian p(x|z) in units of x, or "learned" for one trained number.
+            mean: "sigmoid" for pixels in [0, 1], or "linear", a Gaussian p(x|z) for rows of real numbers of any range.
             activation: "relu", "tanh", "softplus" or "gelu".
             image_shape: (height, width) or (height, width, channels) of an image, by default (28, 28). Images are flat
                 vectors of height × width × channels pixels, row by row, the channels of a pixel side by side.
@@ -59,17 +63,22 @@ class ImageModel(nnx.Module):
         """
         image_shape = checks.image_shape(image_shape, pixels)
         latent, hidden, pixels = checked_sizes(latent, hidden, math.prod(image_shape), activation, rngs)
-        sigma = checked_likelihood(likelihood, sigma)
+        sigma = checked_likelihood(likelihood, sigma, mean)
         self.latent, self.image_shape, self.pixels, self.hidden = latent, image_shape, pixels, hidden
         sizes: dict[str, Any] = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
-        mirrored = sizes | {"hidden": hidden[::-1]}
-        self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, rngs=rngs)
+        mirrored = sizes | {"hidden": hidden[::-1], "latent": latent + self.classes}
+        self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, mean=mean, rngs=rngs)
 
     @property
     def likelihood(self) -> str:
         """The family of p(x|z), one of LIKELIHOODS."""
         return self.decoder.likelihood
+
+    @property
+    def mean(self) -> str:
+        """How the decoder's last layer becomes a Gaussian's mean, one of MEANS."""
+        return self.decoder.mean
 
     @property
     def activation(self) -> str:
@@ -92,6 +101,7 @@ class ImageModel(nnx.Module):
     def config(self) -> dict:
         """The arguments that rebuild this model, ready for JSON: {"class": "VAE", "latent": 2, ...}."""
         names = ("latent", "hidden", "likelihood", "activation") + ("sigma",) * (self.likelihood == "gaussian")
+        names += ("mean",) * (self.mean != "sigmoid") + ("classes",) * (self.classes > 0)
         values = {name: getattr(self, name) for name in names}
         lists = {"hidden": list(self.hidden), "image_shape": list(self.image_shape)}
         return {"class": type(self).__name__, **values, **lists}
@@ -144,8 +154,12 @@ class ImageModel(nnx.Module):
         return standard_normal((self.latent,))
 
     def check_data(self, x) -> Float[AnyArray, "batch pixel"]:
-        """The images (batch, pixel) in [0, 1] this model is made for; anything else is refused with the remedy."""
-        return checks.unit_interval(checks.batch_of(x, self.pixels, "x", "pixel"), "x")
+        """The images (batch, pixel) in [0, 1] this model is made for; anything else is refused with the remedy.
+
+        With `mean="linear"` rows of any range.
+        """
+        x = checks.batch_of(x, self.pixels, "x", "pixel")
+        return x if self.mean == "linear" else checks.unit_interval(x, "x")
 
 
 class VAE(ImageModel):

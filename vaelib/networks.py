@@ -19,6 +19,7 @@ from vaelib.checks import AnyArray, Whole
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
 
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
+MEANS = ("sigmoid", "linear")
 Activation = Callable[[Array], Array]
 ACTIVATIONS: dict[str, Activation] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
 Sigma = checks.Number | str  # a number, "learned", or inside `create` a traced number
@@ -71,8 +72,8 @@ class Decoder(nnx.Module):
     """z -> p(x|z): a deterministic map from a code to the *parameters* of a distribution over images.
 
     z has shape (*batch, latent), the parameters have shape (*batch, pixel). The last layer yields logits for both kinds
-    of Bernoulli; for the Gaussian their sigmoid is the mean, since pixels lie in [0, 1], and sigma is one number for
-    all pixels, fixed or learned. No gradient reaches a fixed one.
+    of Bernoulli. A Gaussian's mean is their sigmoid, since pixels lie in [0, 1], or with `mean="linear"` what the layer
+    yields, for data of any range. Sigma is one number for all pixels, fixed or learned; a fixed one is not trained.
     """
 
     def __init__(
@@ -83,16 +84,17 @@ class Decoder(nnx.Module):
         pixels: Whole,
         likelihood: str = "bernoulli",
         sigma: Sigma = 0.1,
+        mean: str = "sigmoid",
         activation: str = "relu",
         rngs: nnx.Rngs,
     ):
         """Build the trunk and the output layer; raises as `VAE` does."""
         latent, hidden, pixels = checked_sizes(latent, hidden, pixels, activation, rngs)
-        sigma = checked_likelihood(likelihood, sigma)
+        sigma = checked_likelihood(likelihood, sigma, mean)
         self.latent = latent
         self.trunk = MLP(latent, hidden, activation, rngs=rngs)
         self.output = nnx.Linear(hidden[-1], pixels, rngs=rngs)
-        self.likelihood = likelihood
+        self.likelihood, self.mean = likelihood, mean
         if likelihood == "gaussian" and sigma == "learned":
             self.log_var = nnx.Param(jnp.zeros(()))
         elif likelihood == "gaussian":
@@ -109,7 +111,8 @@ class Decoder(nnx.Module):
             return ContinuousBernoulli(logits)
         learned = hasattr(self, "log_var")
         log_var = self.log_var[...] if learned else 2 * jnp.log(jax.lax.stop_gradient(self.sigma[...]))
-        return Gaussian(mu=jax.nn.sigmoid(logits), log_var=jnp.full(logits.shape, log_var, logits.dtype))
+        mu = logits if self.mean == "linear" else jax.nn.sigmoid(logits)
+        return Gaussian(mu=mu, log_var=jnp.full(logits.shape, log_var, logits.dtype))
 
 
 def _widths(hidden) -> tuple[int, ...]:
@@ -127,9 +130,12 @@ def checked_sizes(latent, hidden, pixels, activation, rngs) -> tuple[int, tuple[
     return checks.positive_int(latent, "latent"), _widths(hidden), checks.positive_int(pixels, "pixels")
 
 
-def checked_likelihood(likelihood, sigma) -> Sigma:
+def checked_likelihood(likelihood, sigma, mean) -> Sigma:
     """The standard deviation as a plain number, traced inside `create`, or "learned"."""
     checks.one_of(likelihood, LIKELIHOODS, "likelihood")
+    checks.one_of(mean, MEANS, "mean")
+    if mean == "linear" and likelihood != "gaussian":
+        raise ValueError(f'mean="linear" is for likelihood="gaussian", got {likelihood!r}, whose mean is a probability')
     if checks.is_traced(sigma):
         return sigma
     if isinstance(sigma, str):

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from vaelib import checks
+from vaelib import batches, checks
 from vaelib.checks import AnyArray
 from vaelib.compilation import one_program
 from vaelib.divergence import kl_given_draws
@@ -43,7 +43,7 @@ Objective = Callable[..., Terms]
 
 def elbo(
     model: LatentVariableModel,
-    x: Float[AnyArray, "batch pixel"],
+    x: Float[AnyArray, "batch pixel"] | batches.Parts,
     key: PRNGKeyArray,
     *,
     num_samples: int = 1,
@@ -57,7 +57,8 @@ def elbo(
 
     Args:
         model: a `VAE`, a `LinearGaussianVAE`, or a `LatentVariableModel` of your own.
-        x: images, shape (batch, pixel).
+        x: images, shape (batch, pixel); for a `ConditionalVAE` images and labels, `(x, y)`, here and below: all is then
+            given y.
         key: random key of the draws.
         num_samples: draws of z an image, L in AEVB.
         beta: weight of the KL, a number or a traced scalar; 1 is the ELBO, other values Higgins et al. (2017).
@@ -76,7 +77,7 @@ def elbo(
         >>> terms.elbo.shape, bool((terms.kl > 0).all())
         ((100,), True)
     """
-    x, key, num_samples = _checked(model, x, key, num_samples)
+    model, x, key, num_samples = _checked(model, x, key, num_samples)
     _check_beta(beta)
     return _elbo(model, x, key, num_samples, beta, _encoder_input(model, x, inputs))
 
@@ -92,7 +93,7 @@ def _elbo(model, x, key, num_samples: int, beta, inputs) -> Terms:
 
 def log_weights(
     model: LatentVariableModel,
-    x: Float[AnyArray, "batch pixel"],
+    x: Float[AnyArray, "batch pixel"] | batches.Parts,
     key: PRNGKeyArray,
     *,
     num_samples: int,
@@ -103,7 +104,7 @@ def log_weights(
     With `proposal="posterior"`, r is q(z|x): importance sampling. With "prior", r is p(z) and w = p(x|z): the naive
     estimate. The mean of log w under q is the ELBO. Shape (num_samples, batch), in nats.
     """
-    x, key, num_samples = _checked(model, x, key, num_samples)
+    model, x, key, num_samples = _checked(model, x, key, num_samples)
     checks.one_of(proposal, ("posterior", "prior"), "proposal")
     return _log_weights_from(model, x, key, num_samples, proposal)
 
@@ -119,7 +120,7 @@ def _log_weights_from(model, x, key, num_samples: int, proposal: str) -> Float[A
 
 def importance_weighted_bound(
     model: LatentVariableModel,
-    x: Float[AnyArray, "batch pixel"],
+    x: Float[AnyArray, "batch pixel"] | batches.Parts,
     key: PRNGKeyArray,
     *,
     num_samples: int,
@@ -135,7 +136,7 @@ def importance_weighted_bound(
     Returns Terms whose `elbo` is the bound; `kl` is KL(q ‖ p(z)) and `recon` the mean of log p(x|z), which stay the
     ELBO's and so show how q is used. Source: Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
-    x, key, num_samples = _checked(model, x, key, num_samples)
+    model, x, key, num_samples = _checked(model, x, key, num_samples)
     if gradient_samples is not None:
         gradient_samples = checks.positive_int(gradient_samples, "gradient_samples")
     return _importance_weighted_bound(model, x, key, num_samples, gradient_samples)
@@ -164,7 +165,7 @@ def reconstruction(
 
     `key` is taken so that all objectives have one signature: nothing here is random.
     """
-    x, _, _ = _checked(model, x, key, 1)
+    model, x, _, _ = _checked(model, x, key, 1)
     return _reconstruction(model, x, _encoder_input(model, x, inputs))
 
 
@@ -195,7 +196,8 @@ def check_log_weights(log_w) -> None:
 
 def _checked(model, x, key, num_samples):
     check_model(model)
-    return model.check_data(x), checks.key(key), checks.positive_int(num_samples, "num_samples")
+    model, x = batches.conditioned(model, x)
+    return model, model.check_data(x), checks.key(key), checks.positive_int(num_samples, "num_samples")
 
 
 def _check_beta(beta) -> None:

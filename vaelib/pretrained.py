@@ -4,6 +4,7 @@ from importlib.resources import as_file, files
 from typing import cast
 
 from vaelib import checks
+from vaelib.conditional import ConditionalVAE
 from vaelib.models import VAE, Autoencoder
 from vaelib.saving import load_model
 
@@ -21,6 +22,7 @@ NAMES = (
     "gaussian-z20",
     "autoencoder-z2",
     "autoencoder-z20",
+    "conditional-z2",
 )
 
 
@@ -29,7 +31,7 @@ def pretrained_names() -> list[str]:
     return list(NAMES)
 
 
-def load_pretrained(name: str) -> VAE | Autoencoder:
+def load_pretrained(name: str) -> VAE | Autoencoder | ConditionalVAE:
     """A shipped model by name, trained on the 60,000 training images of MNIST; see `pretrained_names()`.
 
     Raises:
@@ -41,4 +43,4 @@ def load_pretrained(name: str) -> VAE | Autoencoder:
     """
     checks.one_of(name, NAMES, "name")
     with as_file(WEIGHTS / f"{name}.safetensors") as path:
-        return cast(VAE | Autoencoder, load_model(path))
+        return cast(VAE | Autoencoder | ConditionalVAE, load_model(path))

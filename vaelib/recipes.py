@@ -12,6 +12,8 @@ from pathlib import Path
 import jax
 import optax
 
+from vaelib import batches
+from vaelib.conditional import ConditionalVAE
 from vaelib.history import History
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import Objective, elbo, importance_weighted_bound, reconstruction
@@ -32,7 +34,7 @@ class Recipe:
     log p(x) against wall time, 0 for no curve.
     """
 
-    build: Callable[..., VAE | Autoencoder]
+    build: Callable[..., VAE | Autoencoder | ConditionalVAE]
     config: dict
     binarize: bool = False
     objective: Objective = elbo
@@ -46,7 +48,11 @@ class Recipe:
     curve_every: int = 0
     hidden: tuple[int, ...] = field(default=(200, 200))
 
-    def train(self, images, *, held_out=None, **options) -> tuple[VAE | Autoencoder, History]:
+    def data(self, images, labels):
+        """What such a model is trained and measured on: the images, for a conditional one with their labels."""
+        return (images, labels) if "classes" in self.config else images
+
+    def train(self, images, *, held_out=None, **options) -> tuple[VAE | Autoencoder | ConditionalVAE, History]:
         """Train a new model, or on from `start_from`, with Adam and a step size that falls to 0 along a cosine.
 
         `options` go to `fit`.
@@ -55,7 +61,7 @@ class Recipe:
             model = self.build(seed=self.seed, hidden=self.hidden, **self.config)
         else:
             model = load_pretrained(self.start_from)
-        steps = self.epochs * (len(images) // self.batch_size)
+        steps = self.epochs * (batches.rows_of(images) // self.batch_size)
         history = fit(
             model,
             images,
@@ -114,6 +120,7 @@ RECIPES = {
     "gaussian-z20": Recipe(VAE.create, {"latent": 20, "likelihood": "gaussian", "sigma": "learned"}),
     "autoencoder-z2": Recipe(Autoencoder.create, {"latent": 2}, objective=reconstruction),
     "autoencoder-z20": Recipe(Autoencoder.create, {"latent": 20}, objective=reconstruction),
+    "conditional-z2": Recipe(ConditionalVAE.create, {"classes": 10, "latent": 2}, binarize=True, hidden=(80, 80)),
 }
 
 
@@ -122,6 +129,7 @@ def make_weights(
 ) -> dict | None:
     """Train a shipped model again and write its weights in half precision, its checkpoint and its results to `folder`.
 
+    The images are what the recipe's `data` makes of them.
     `samples` are the draws of z an image for log p(x) of the written weights, `command` what the results say they were
     made by. A training that was interrupted goes on where it stopped.
 
@@ -146,7 +154,7 @@ def make_weights(
     results |= {
         "elbo_float32": measure(model, test_images, binarize=recipe.binarize)["elbo"],
         "training_seconds": round(sum(history.seconds), 1),
-        "training_images": len(images),
+        "training_images": batches.rows_of(images),
         "epochs": recipe.epochs,
         "command": command,
         "machine": f"{jax.device_count()} {jax.devices()[0].device_kind} device, JAX {jax.__version__}",

@@ -10,13 +10,14 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from vaelib import batches
 from vaelib.data import binarize as draw_binary
 from vaelib.evaluation import evaluate
 from vaelib.evidence import log_evidence
 from vaelib.files import write_json
 from vaelib.history import History
 from vaelib.latents import active_units
-from vaelib.models import VAE
+from vaelib.models import Autoencoder
 from vaelib.objectives import elbo, reconstruction
 
 CURVE_IMAGES, CURVE_SAMPLES = 1000, 500  # test images and draws of a point on a curve
@@ -24,7 +25,7 @@ CURVE_IMAGES, CURVE_SAMPLES = 1000, 500  # test images and draws of a point on a
 
 def measure(
     model: nnx.Module,
-    images: Float[Array | np.ndarray, "image pixel"],
+    images: Float[Array | np.ndarray, "image pixel"] | batches.Parts,
     *,
     binarize: bool,
     samples: int = 0,
@@ -35,18 +36,21 @@ def measure(
 
     Args:
         model: a `VAE`, or an `Autoencoder`, which has the reconstruction alone.
-        images: test images.
+        images: test images, for a `ConditionalVAE` with their labels.
         binarize: draw them black or white first.
         samples: draws of z an image for log p(x); 0 leaves it out.
         evidence_images: estimate log p(x) for the first so many images, by default for all.
         seed: of all draws.
     """
     draw_key, elbo_key, evidence_key = jax.random.split(jax.random.key(seed), 3)
-    x = draw_binary(images, draw_key) if binarize else jnp.asarray(images)
-    results = evaluate(model, x, elbo_key, objective=elbo if isinstance(model, VAE) else reconstruction)
-    results |= {"test_images": len(x), "binarized": binarize, "active_units": int(active_units(model, x).sum())}
-    if isinstance(model, VAE) and samples:
-        estimates = log_evidence(model, x[:evidence_images], evidence_key, num_samples=samples)
+    pixels = batches.images_of(images)
+    x = batches.with_images(images, draw_binary(pixels, draw_key) if binarize else jnp.asarray(pixels))
+    has_posterior = not isinstance(model, Autoencoder)
+    results = evaluate(model, x, elbo_key, objective=elbo if has_posterior else reconstruction)
+    results |= {"test_images": len(pixels), "binarized": binarize, "active_units": int(active_units(model, x).sum())}
+    if has_posterior and samples:
+        first = batches.take(x, slice(evidence_images))
+        estimates = log_evidence(model, first, evidence_key, num_samples=samples)
         log_px = np.asarray(estimates, np.float64)
         results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(log_px) ** 0.5)}
         results |= {"samples": samples, "evidence_images": len(log_px)}

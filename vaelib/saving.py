@@ -17,16 +17,18 @@ from flax import nnx
 from jaxtyping import Array
 
 from vaelib import checks
+from vaelib.conditional import ConditionalVAE
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder, ImageModel
 from vaelib.storage import read_tensors, write_tensors
 from vaelib.variables import Values, leaf_name, variables_of
 
-Shipped = VAE | Autoencoder | LinearGaussianVAE
+Shipped = VAE | Autoencoder | ConditionalVAE | LinearGaussianVAE
 # A model of the sizes that its configuration says, whatever its weights.
 MODELS: dict[str, Callable[..., Shipped]] = {
     "VAE": lambda **config: VAE(**config, rngs=nnx.Rngs(0)),
     "Autoencoder": lambda **config: Autoencoder(**config, rngs=nnx.Rngs(0)),
+    "ConditionalVAE": lambda **config: ConditionalVAE(**config, rngs=nnx.Rngs(0)),
     "LinearGaussianVAE": LinearGaussianVAE.create,
 }
 CONFIGURED = ImageModel, LinearGaussianVAE

@@ -29,7 +29,8 @@ Each model was trained on the 60,000 training images of MNIST by the command in 
 images with the half-precision weights that ship. Numbers are means in nats per image. log p(x) is the
 importance-weighted estimate with k draws from q(z|x), a lower bound on average, with the standard error over the
 images it was taken on. Models marked *binary* saw each image drawn black or white afresh and are measured so; densities
-(*gaussian*) and reconstructions (*autoencoder*) cannot be compared with them. Wall time is that of training, on two CPU
+(*gaussian*) and reconstructions (*autoencoder*) cannot be compared with them. `conditional-z2` is given the label y;
+its log p(x) is log p(x|y). Wall time is that of training, on two CPU
 cores on which other work was running; `iwae5-z50` starts from the weights of `bernoulli-z50`, and `iwae50-z50` from
 those of `iwae5-z50`, so their times add up.
 

@@ -61,7 +61,7 @@ def decoder_layers(compiled: CompiledModel) -> Layers | None:
     if getattr(model, "activation", None) not in ACTIVATIONS or not hasattr(model, "likelihood"):
         return None
     linear = [_arrays(layer) for layer in (*model.decoder.trunk.layers, model.decoder.output)]
-    output = "continuous-bernoulli" if model.likelihood == "continuous-bernoulli" else "sigmoid"
+    output = "continuous-bernoulli" if model.likelihood == "continuous-bernoulli" else model.mean
     layers = Layers(linear, model.activation, output)
     z = np.random.default_rng(0).standard_normal((1, compiled.latent), np.float32)
     # A subclass may do more in `decode` than its layers say.
