@@ -42,6 +42,7 @@ PICTURES = {
     "08": "label_map",
     "09": "softmax_temperature",
     "10": "adversarial_clouds",
+    "11": "asked_digits",
     "12": "diffusion_ring",
 }
 # The map: rows of notebooks, and what leads from a row to the next.
@@ -50,8 +51,8 @@ ROWS = (
     (("03",), "its three parts"),
     (("04", "05", "06"), "together again"),
     (("07", "08"), "what is left to ask"),
-    (("09", "10"), "and today"),
-    (("12",), ""),
+    (("09", "10"), "on your own data, and today"),
+    (("11", "12"), ""),
 )
 MATHS = re.compile(r"\$(.+?)\$")
 

@@ -22,6 +22,7 @@ CLAIMS = {
     "08_autoencoders": range(29, 33),
     "09_questions": range(33, 37),
     "10_beyond": (45,),
+    "11_your_own_images": range(37, 41),
     "12_today": range(41, 45),
 }
 

@@ -11,7 +11,7 @@ from os import PathLike
 
 from vaelib import checks
 from vaelib.results import read_results, record_results
-from vaelib.studies import collapse, decoders, latent_sizes, today, variants
+from vaelib.studies import collapse, convolutions, decoders, latent_sizes, today, variants
 from vaelib.studies.bound import bound
 from vaelib.studies.common import Entries
 from vaelib.studies.draws import draws
@@ -22,6 +22,7 @@ SHIPPED = files("vaelib") / "studies" / "results"
 STUDIES: dict[str, Callable[..., Entries]] = {
     "bound": bound,
     "collapse": collapse.entries,
+    "convolutions": convolutions.entries,
     "decoders": decoders.entries,
     "draws": draws,
     "bugs": variants.bugs,
