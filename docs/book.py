@@ -1,6 +1,7 @@
 """What the book needs beyond Sphinx: live explorers, and lists of claims and questions with links to their cells."""
 
 import functools
+import json
 import tomllib
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from sphinx.util.docutils import SphinxDirective
 
 from vaelib import load_mnist, load_pretrained
 from vaelib.explorer import save_drawing_page, save_page
+from vaelib.explorer.figure_page import page_of
 
 DOCS = Path(__file__).parent
+FRAMES = DOCS.parent / "figures" / "live"  # by `python tests/tools/notebook.py frames`
 TRANSLATED = tomllib.loads((DOCS / "translated.toml").read_text(encoding="utf-8"))
 # What a page says that is shown in English among pages of another language.
 UNTRANSLATED = {"ko": "이 페이지는 아직 한국어로 다 옮기지 못했습니다. 옮기지 못한 곳은 영어로 보여 드립니다."}
@@ -25,7 +28,7 @@ LIVE = {
 
 
 class Explorer(nodes.General, nodes.Element):
-    """A page with sliders, shown inside the page of the book."""
+    """A page with sliders, shown inside the page of the book: `page` names it, `label` and `caption` are its words."""
 
 
 class Explore(SphinxDirective):
@@ -35,7 +38,34 @@ class Explore(SphinxDirective):
 
     def run(self):
         """One node."""
-        return [Explorer(model=self.arguments[0])]
+        return [explorer_of(self.arguments[0])]
+
+
+def explorer_of(model: str) -> Explorer:
+    """The sliders of a shipped model."""
+    return Explorer(
+        page=model,
+        label=f"Live explorer of the shipped model {model}: sliders for its code, and the decoded digit",
+        caption=f"Live, without a kernel: the shipped model <code>{model}</code> decodes in this page.",
+    )
+
+
+def drawing() -> Explorer:
+    """The canvas to draw on."""
+    return Explorer(
+        page="draw",
+        label="A canvas to draw a digit on, its code on the plane, a reconstruction and draws",
+        caption="Live, without a kernel: the page encodes what you draw.",
+    )
+
+
+def live_figure(page: str) -> Explorer:
+    """A live figure of a notebook."""
+    return Explorer(
+        page=page,
+        label="The figure with its sliders",
+        caption="Live, without a kernel: a picture for each place of the sliders. In the notebook they stand anywhere.",
+    )
 
 
 def lab_link(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -78,9 +108,23 @@ def mark_cells(app: Sphinx, doctree: nodes.document) -> None:
             anchor = f"{entry.lower()}-cell-{cell['cell_index']}"
             cell.insert(0, nodes.target(ids=[anchor]))
             served.setdefault(entry, []).append((name, anchor, cell["cell_index"]))
-        if name in LIVE and "vaelib.explore(" in cell.astext():
-            place = cell.parent.index(cell) + 1
-            cell.parent.insert(place, Explorer(model=LIVE[name]))
+    for cell, live in live_places(name, doctree):
+        cell.parent.insert(cell.parent.index(cell) + 1, live)
+        cell["classes"].append("has-live")
+
+
+def live_places(name: str, doctree: nodes.document):
+    """The cells with a widget that moves on the site, and what moves there."""
+    figures = 0
+    for cell in list(doctree.findall(nodes.container)):
+        source = cell.astext() if cell.get("nb_element") == "cell_code" else ""
+        if name in LIVE and "vaelib.explore(" in source:
+            yield cell, explorer_of(LIVE[name])
+        elif "draw_digit(" in source:
+            yield cell, drawing()
+        elif "live_figure(" in source:
+            figures += 1
+            yield cell, live_figure(f"{Path(name).name}-{figures}")
 
 
 class FillLists(SphinxPostTransform):
@@ -155,6 +199,9 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     images = load_mnist("test", limit=2000)
     for name in sorted(set(LIVE.values())):
         save_page(load_pretrained(name), folder / f"{name}.html", *images, title=name, overwrite=True)
+    for path in FRAMES.glob("*.json"):
+        page = page_of(json.loads(path.read_text(encoding="utf-8")), f"A figure of notebook {path.stem[:2]}")
+        (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     save_drawing_page(
         load_pretrained("bernoulli-z2"), folder / "draw.html", *images, title="Draw a digit", overwrite=True
     )
@@ -163,11 +210,10 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
 def open_explorer(writer, node) -> None:
     """An inner frame; it has no address outside the site."""
     depth = writer.builder.current_docname.count("/")
-    address = "../" * depth + f"explorers/{node['model']}.html"
-    label = f"Live explorer of the shipped model {node['model']}: sliders for its code, and the decoded digit"
+    address = "../" * depth + f"explorers/{node['page']}.html"
     writer.body.append(
-        f'<figure class="explorer"><iframe src="{address}" title="{label}" loading="lazy"></iframe>'
-        f"<figcaption>Live, without a kernel: the shipped model <code>{node['model']}</code> decodes in this page. "
+        f'<figure class="explorer"><iframe src="{address}" title="{node["label"]}" loading="lazy"></iframe>'
+        f"<figcaption>{node['caption']} "
         f'<a href="{address}">Open it by itself</a></figcaption></figure>'
     )
     raise nodes.SkipNode

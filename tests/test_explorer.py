@@ -574,6 +574,18 @@ def test_sketch_answers_and_keeps_the_drawing(vae, digits):
     assert list(sent[3][0]["layers"]) == ["decode", "encode"]
 
 
+def test_combine_goes_to_a_minus_b_plus_c(vae, digits):
+    explorer = explore(vae, *digits)
+    codes = np.asarray(vae.encode(jnp.asarray(digits[0])).mu)
+    explorer.combine(3, 7, 11)
+    np.testing.assert_allclose(explorer.z, codes[3] - codes[7] + codes[11], atol=1e-5)
+    names = [f"image {index}, digit {digits[1][index]}" for index in (3, 7, 11)]
+    assert explorer.picture.caption == "z = a − b + c: {}, minus {}, plus {}.".format(*names)
+    assert explorer.picture.original == b""
+    with pytest.raises(ValueError, match="index must be an integer in 0..49, got 50"):
+        explorer.combine(0, 1, 50)
+
+
 def test_save_drawing_page_writes_one_file_that_asks_for_nothing(vae, digits, tmp_path):
     path = save_drawing_page(vae, tmp_path / "draw.html", *digits)
     text = path.read_text(encoding="utf-8")

@@ -1,10 +1,14 @@
-// What the book's pages do beyond the theme: frames take the page's colours, and wide formulas scroll.
+// What the book's pages do beyond the theme: frames take the page's colours and their own height, wide formulas scroll.
 
 const root = document.documentElement;
 const frames = () => [...document.querySelectorAll("figure.explorer iframe")];
 const tell = (frame) => frame.contentWindow.postMessage({ theme: root.dataset.theme }, "*");
 
 for (const frame of frames()) frame.addEventListener("load", () => tell(frame));
+addEventListener("message", ({ source, data }) => {
+  const frame = frames().find(({ contentWindow }) => contentWindow === source);
+  if (frame && data?.height > 0) frame.style.height = `${Math.min(2000, data.height + 4)}px`;
+});
 new MutationObserver(() => frames().forEach(tell)).observe(root, { attributeFilter: ["data-theme"] });
 
 /** A formula that is wider than its line gets one of its own, and scrolls there. */

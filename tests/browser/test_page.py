@@ -132,6 +132,32 @@ def test_page_buttons_move_the_digit(opened, model, images):
     np.testing.assert_array_equal(z, [0.0, 0.0])
 
 
+def test_arithmetic_on_the_codes_of_three_picked_images(opened, model, images):
+    opened.get_by_text("Arithmetic on codes").click()
+    for name, index in zip("abc", (5, 17, 40), strict=True):
+        opened.get_by_label(f"Image {name}").select_option(str(index))
+        arrive(opened)
+    z = assert_shows(opened, model)
+    a, b, c = (np.asarray(model.encode(jnp.asarray(images[0][index])).mu) for index in (5, 17, 40))
+    np.testing.assert_allclose(z, a - b + c, atol=2e-3)
+    caption = opened.locator(".caption").inner_text()
+    assert (
+        caption
+        == "z = a − b + c: "
+        + ", ".join(
+            f"{word}image {index}, digit {images[1][index]}" for word, index in (("", 5), ("minus ", 17), ("plus ", 40))
+        )
+        + "."
+    )
+    subtracted = opened.locator(".arithmetic canvas").nth(1).evaluate("c => Array.from(c.pixels)")
+    np.testing.assert_allclose(subtracted, images[0][17], atol=1 / 500)
+    opened.get_by_role("slider", name="z₁").press("ArrowRight")
+    assert opened.locator(".caption").inner_text() == "", "the words are true of that code alone"
+    opened.get_by_role("button", name="Go to a − b + c").click()
+    arrive(opened)
+    np.testing.assert_allclose(shown(opened)[0], z, atol=1e-6)
+
+
 def test_a_drawing_is_encoded_without_a_kernel(page, tmp_path, model, images):
     page.goto(save_drawing_page(model, tmp_path / "draw.html", *images, limit=None).as_uri())
     paper = page.locator(".paper")

@@ -1,11 +1,13 @@
 """The site's pages, opened from the folder it was built into: formulas, search, dark mode, and sliders that move."""
 
 import jax.numpy as jnp
+import nbformat
 import numpy as np
 import pytest
 from axe import violations
 from lab import watched
 from loopback import serve
+from notebook import FOLDER, names
 
 from vaelib.pretrained import load_pretrained
 
@@ -32,6 +34,33 @@ def test_a_slider_moves_the_digit_in_the_page(page, site, name):
     assert np.abs(np.array(pixels) - before).max() > 0.05
     expected = load_pretrained(PAGES[name]).decode(jnp.asarray(z, jnp.float32)).mean
     np.testing.assert_allclose(pixels, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_widget_of_a_notebook_moves_without_a_kernel(browser, site, name):
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = watched(context.new_page())
+    page.goto((site / "notebooks" / f"{name}.html").as_uri())
+    cells = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
+    outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+    widgets = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    frames = page.locator("figure.explorer iframe")
+    assert frames.count() == len(widgets) > 0
+    for number in range(frames.count()):
+        frames.nth(number).scroll_into_view_if_needed()
+        inner = page.frame_locator("figure.explorer iframe").nth(number)
+        canvas = inner.locator("canvas").first
+        inner.get_by_role("slider").first.wait_for()
+        canvas.wait_for()
+        page.wait_for_timeout(300)
+        painted = "c => c.toDataURL()"
+        for slider in inner.get_by_role("slider").all()[:3]:
+            before = canvas.evaluate(painted)
+            at_the_end = slider.evaluate("e => e.value === e.max")
+            slider.press("Home" if at_the_end else "End")
+            page.wait_for_function(f"([c, before]) => ({painted})(c) !== before", arg=[canvas.element_handle(), before])
+    context.close()
+    assert page.faults == []
 
 
 def test_formulas_are_set_without_the_network(page, site):

@@ -3,7 +3,7 @@ import test from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { load } from "./load.js";
 
-const files = ["engine.js", "parts.js", "picture.js", "page.js"];
+const files = ["engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"];
 const fresh = () => load(files, ["interleave", "inflate", "openPage", "pageState", "picture", "rangeSlider"]);
 const packed = (...bytes) => deflateRawSync(Uint8Array.from(bytes)).toString("base64");
 const settled = () => new Promise(setImmediate);

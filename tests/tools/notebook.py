@@ -3,6 +3,7 @@
     python tests/tools/notebook.py execute 03_elbo     run from a clean kernel, keep outputs, clean
     python tests/tools/notebook.py strip 03_elbo       only clean: no noise in the metadata, outputs stay
     python tests/tools/notebook.py check               what CI checks of the files, in seconds
+    python tests/tools/notebook.py frames 03_elbo      run, and keep the live figures' pictures for the site
 
 Without a name each treats all of them.
 """
@@ -26,6 +27,7 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT = ("claims", "numbers", "questions", "tags", "tolerance")  # of a cell's metadata
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # how JupyterLab and Colab fold what the site hides
 LIMIT = 1_000_000  # bytes of a notebook with its outputs
+FRAMES = ROOT / "figures" / "live"  # the live figures of the notebooks at all places of their sliders
 
 
 def names() -> list[str]:
@@ -68,6 +70,27 @@ def execute(notebook) -> None:
     notebook.metadata["vaelib"] = {"executed": fingerprint(notebook)}
 
 
+def live_cells(notebook) -> list[int]:
+    """The code cells that show a live figure."""
+    cells = enumerate(notebook.cells)
+    return [index for index, cell in cells if cell.cell_type == "code" and "live_figure(" in cell.source]
+
+
+def keep_frames(name: str) -> list[Path]:
+    """Run the notebook up to its last live figure and write the pictures of each; the notebook stays as it is."""
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    found = live_cells(notebook)
+    paths = [FRAMES / f"{name}-{number}.json" for number in range(1, len(found) + 1)]
+    FRAMES.mkdir(exist_ok=True)
+    notebook.cells = notebook.cells[: found[-1] + 1] if found else []
+    for index, path in reversed(list(zip(found, paths, strict=True))):
+        keep = f"from vaelib.widgets.frames import save_frames\nsave_frames(Out[max(Out)], {str(path)!r});"
+        notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(keep))
+    if found:
+        execute(notebook)
+    return paths
+
+
 def write(notebook, path: Path) -> None:
     """Replace the file atomically, if it stays below the limit."""
     nbformat.validate(notebook)
@@ -77,11 +100,16 @@ def write(notebook, path: Path) -> None:
     write_atomically(path, content, overwrite=True)
 
 
-def treat(chosen: tuple[str, ...], *treatments) -> None:
-    """Apply the treatments to each chosen notebook, all by default, and write it."""
+def known(chosen: tuple[str, ...]) -> tuple[str, ...]:
+    """The chosen notebooks, all by default."""
     if unknown := sorted(set(chosen) - set(names())):
         raise click.UsageError(f"there is no notebook {', '.join(unknown)}; there are {', '.join(names())}")
-    for name in chosen or names():
+    return chosen or tuple(names())
+
+
+def treat(chosen: tuple[str, ...], *treatments) -> None:
+    """Apply the treatments to each chosen notebook, all by default, and write it."""
+    for name in known(chosen):
         path, start = FOLDER / f"{name}.ipynb", time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
         for treatment in treatments:
@@ -109,6 +137,15 @@ def execute_command(chosen):
 def strip_command(chosen):
     """Clean the metadata; outputs stay."""
     treat(chosen, strip)
+
+
+@main.command("frames")
+@click.argument("chosen", nargs=-1, metavar="[NAME]...")
+def frames_command(chosen):
+    """Run, and keep the live figures' pictures, which the site shows without a kernel."""
+    for name in known(chosen):
+        for path in keep_frames(name):
+            click.echo(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
 
 
 @main.command("check")

@@ -132,8 +132,16 @@ class Explorer(WithStill):
             self._encoded.codes[index], caption=f"On a straight line to {self._encoded.name(index)}.", seconds=2.0
         )
 
-    def _show(self, index: int | None) -> int:
-        """The index of a real image, which is then on show."""
+    def combine(self, a: int, b: int, c: int) -> None:
+        """Go to the code a - b + c of three real images, given by their indices."""
+        a, b, c = (self._known(index) for index in (a, b, c))
+        names = [self._encoded.name(index).replace("Image", "image") for index in (a, b, c)]
+        codes = self._encoded.codes
+        self.picture.original = b""
+        self.move(codes[a] - codes[b] + codes[c], caption="z = a − b + c: {}, minus {}, plus {}.".format(*names))
+
+    def _known(self, index: int | None) -> int:
+        """The index of a real image, one at random for None."""
         count = len(self._encoded.images)
         if not count:
             raise ValueError("there are no real images to encode; pass explore(model, images)")
@@ -141,6 +149,11 @@ class Explorer(WithStill):
             index = int(self._rng.integers(count))
         if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < count:
             raise ValueError(f"index must be an integer in 0..{count - 1}, got {index!r}")
+        return int(index)
+
+    def _show(self, index: int | None) -> int:
+        """The index of a real image, which is then on show."""
+        index = self._known(index)
         self.picture.original = as_bytes(self._encoded.images[index]).tobytes()
         return index
 
@@ -181,7 +194,7 @@ def explore(
 
     Returns:
         A widget with `sliders` (by dimension of z), `z`, `image`, `message`, and the buttons' actions as methods:
-        `draw`, `encode`, `interpolate`, `reset`, `move`.
+        `draw`, `encode`, `interpolate`, `reset`, `move`; and `combine`.
 
     Raises:
         TypeError, ValueError: for an object that is no model, or images and labels that do not fit it. A model that

@@ -84,7 +84,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
         "explorer",
         title=title,
         style=static("vaelib.css", "page.css"),
-        code=static("engine.js", "parts.js", "picture.js", "page.js"),
+        code=static("engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"),
         state=state,
         opens="openPage",
         without="This page decodes the digit itself and needs JavaScript.",

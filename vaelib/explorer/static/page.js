@@ -65,24 +65,31 @@ function pageState(values) {
 }
 
 /**
- * @param {Page} page
+ * What takes the sliders to a code along a straight line, and says what it is.
  * @param {State} state
  * @param {State[]} models of the sliders
- * @param {Uint8Array} digits
  * @param {(glide: Glide) => void} glide
  */
-function buttons(page, state, models, digits, glide) {
+function mover(state, models, glide) {
   /**
    * @param {number[]} z
    * @param {string} caption
    * @param {Uint8Array} original
    */
-  const move = (z, caption, original = new Uint8Array(0), seconds = 0.3) => {
+  return (z, caption, original = new Uint8Array(0), seconds = 0.3) => {
     state.set("original", original);
     glide({ to: z, seconds });
     models.forEach((model, dim) => model.set("value", z[dim]));
     state.set("caption", caption);
   };
+}
+
+/**
+ * @param {Page} page
+ * @param {Uint8Array} digits
+ * @param {ReturnType<typeof mover>} move
+ */
+function buttons(page, digits, move) {
   const count = page.codes.length;
   const real = (/** @type {(title: string) => string} */ says, /** @type {number} */ seconds) => () => {
     const index = Math.floor(Math.random() * count);
@@ -90,13 +97,13 @@ function buttons(page, state, models, digits, glide) {
     move(page.codes[index], says(page.titles[index]), digits.subarray(index * size, (index + 1) * size), seconds);
   };
   // A prior of the model's own comes as a table of its draws.
-  const draw = () => page.draws?.[Math.floor(Math.random() * page.draws.length)] ?? Array.from(normals(models.length));
+  const draw = () => page.draws?.[Math.floor(Math.random() * page.draws.length)] ?? Array.from(normals(page.names.length));
   /** @type {[string, boolean, () => void][]} */
   const actions = [
     ["Draw from the prior", true, () => move(draw(), `A draw from the prior, z ~ ${page.prior}.`)],
     ["Encode a real digit", count > 0, real((title) => `${title}: z is the mean of q(z|x).`, 0.3)],
     ["Interpolate to another", count > 0, real((title) => `On a straight line to ${title}.`, 2)],
-    ["Reset", true, () => move(models.map(() => 0), page.origin)],
+    ["Reset", true, () => move(page.names.map(() => 0), page.origin)],
   ];
   return actions.map(([name, enabled, action]) => {
     const button = element("button", { type: "button" }, [name]);
@@ -140,7 +147,9 @@ async function openPage(page, el, weights = weightsOf(page)) {
     column.append(element("details", {}, [summary, ...rest]));
   }
   const digits = await inflate(page.digits);
-  const bar = element("div", { class: "bar" }, buttons(page, state, models, digits, shown.glide));
+  const move = mover(state, models, shown.glide);
+  const bar = element("div", { class: "bar" }, buttons(page, digits, move));
+  column.append(arithmetic(page, digits, move));
   el.classList.add("vaelib");
   el.append(bar, element("div", { class: "columns" }, [stage, column]));
   try {

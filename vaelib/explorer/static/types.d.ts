@@ -79,3 +79,13 @@ interface SketchPage {
   headers: Record<string, Header>;
   weights: Record<string, string>;
 }
+
+// What `frames_of` returns: pictures are WebP in base 64.
+interface FramesPage {
+  width: number;
+  height: number;
+  alt: string;
+  sliders: { label: string; places: string[]; start: number }[];
+  base: string;
+  frames: [number, number, string][];
+}

@@ -19,7 +19,7 @@ function startWorker(text) {
  */
 const panel = (title, line, children) =>
   element("section", { class: "panel", "aria-label": title }, [
-    element("h3", {}, [title]),
+    element("h2", {}, [title]),
     ...children,
     element("p", { class: "look-at" }, [line]),
   ]);
