@@ -582,7 +582,7 @@ def test_combine_goes_to_a_minus_b_plus_c(vae, digits):
     names = [f"image {index}, digit {digits[1][index]}" for index in (3, 7, 11)]
     assert explorer.picture.caption == "z = a − b + c: {}, minus {}, plus {}.".format(*names)
     assert explorer.picture.original == b""
-    with pytest.raises(ValueError, match="index must be an integer in 0..49, got 50"):
+    with pytest.raises(ValueError, match=r"index must be an integer in 0\.\.49, got 50"):
         explorer.combine(0, 1, 50)
 
 

@@ -49,6 +49,7 @@ def live():
 
 def test_every_frame_is_what_the_figure_shows_there(live):
     frames = frames_of(live, most=24)
+    assert (pixels(frames["base"])[:3] == 255).all(), "the paper is white"
     assert live.values == {"mu": 0.3, "count": 2, "color": "C0"}, "the sliders stand where they stood"
     mu, count, color = frames["sliders"]
     assert [mu["label"], count["label"], color["label"]] == ["mu", "count", "color"]

@@ -16,7 +16,8 @@ from vaelib.widgets.live import LiveFigure
 
 MOST = 120  # pictures of a figure whose sliders have numbers; choices are all kept
 LONGEST = 21  # places of one slider
-COLORS = 64  # of all pictures; text and lines have few
+COLORS = (64, 256)  # of all pictures; text and lines have few, a map of colours has more
+LOSS = 1.0  # the mean difference, of 255, that is allowed to few colours
 SAMPLED = 9  # pictures from which the colours are chosen
 
 
@@ -93,16 +94,24 @@ def _move(live: LiveFigure, values: dict) -> PIL.Image.Image:
 
 
 def _in_few_colors(pictures: list[PIL.Image.Image]) -> list[PIL.Image.Image]:
-    """The pictures in COLORS colours, the same for all, so that what does not move does not differ."""
+    """The pictures in few colours, the same for all, so that what does not move does not differ."""
     some = pictures[:: -(-len(pictures) // SAMPLED)]
     sheet = PIL.Image.new("RGB", (some[0].width, some[0].height * len(some)))
     for row, picture in enumerate(some):
         sheet.paste(picture, (0, row * picture.height))
-    palette = sheet.quantize(COLORS, PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE)
-    colors = np.reshape(palette.getpalette(), (-1, 3))
-    colors[np.argmax(colors.sum(axis=1))] = 255  # paper is white
-    palette.putpalette(colors.ravel().tolist())
-    return [picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE).convert("RGB") for picture in pictures]
+    for count in COLORS:
+        palette = sheet.quantize(count, PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE)
+        lost = np.abs(np.asarray(sheet).astype(int) - np.asarray(palette.convert("RGB"))).mean()
+        if lost < LOSS:
+            break
+    brightest = max(np.reshape(palette.getpalette(), (-1, 3)).tolist(), key=sum)
+    few = (picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE).convert("RGB") for picture in pictures)
+    return [_with_white(np.asarray(picture), brightest) for picture in few]
+
+
+def _with_white(pixels: np.ndarray, brightest: list[int]) -> PIL.Image.Image:
+    """The picture on white paper, where the brightest of its few colours is nearly so."""
+    return PIL.Image.fromarray(np.where((pixels == brightest).all(axis=-1, keepdims=True), np.uint8(255), pixels))
 
 
 def _difference(base: PIL.Image.Image, picture: PIL.Image.Image) -> list:
