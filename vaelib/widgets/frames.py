@@ -16,7 +16,10 @@ from vaelib.widgets.live import LiveFigure
 
 MOST = 120  # pictures of a figure whose sliders have numbers; choices are all kept
 LONGEST = 21  # places of one slider
-COLORS = (64, 256)  # of all pictures; text and lines have few, a map of colours has more
+COLORS = (  # of all pictures, and how they are chosen: text and lines have few, a map of colours has more
+    (64, PIL.Image.Quantize.MAXCOVERAGE),
+    (256, PIL.Image.Quantize.MEDIANCUT),
+)
 LOSS = 1.0  # the mean difference, of 255, that is allowed to few colours
 SAMPLED = 9  # pictures from which the colours are chosen
 
@@ -99,8 +102,8 @@ def _in_few_colors(pictures: list[PIL.Image.Image]) -> list[PIL.Image.Image]:
     sheet = PIL.Image.new("RGB", (some[0].width, some[0].height * len(some)))
     for row, picture in enumerate(some):
         sheet.paste(picture, (0, row * picture.height))
-    for count in COLORS:
-        palette = sheet.quantize(count, PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE)
+    for count, method in COLORS:
+        palette = sheet.quantize(count, method, dither=PIL.Image.Dither.NONE)
         lost = np.abs(np.asarray(sheet).astype(int) - np.asarray(palette.convert("RGB"))).mean()
         if lost < LOSS:
             break
