@@ -22,6 +22,7 @@ UNTRANSLATED = {"ko": "이 페이지는 아직 한국어로 다 옮기지 못했
 # The notebooks' own explorers need a kernel; in the book these stand in for them.
 LIVE = {
     "notebooks/00_start_here": "bernoulli-z2",
+    "notebooks/01_generative_models": "bernoulli-z2",
     "notebooks/07_training": "bernoulli-z20",
     "notebooks/08_autoencoders": "bernoulli-z2",
 }
