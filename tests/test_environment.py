@@ -49,6 +49,7 @@ def test_pip_brings_only_what_conda_forge_lacks(environment):
         "array-record",  # there on Linux alone
         "importlib-resources",  # there under another name
         "playwright",  # there under another name
+        "axe-playwright-python",  # not there
         "sphinx-mathjax-offline",
     }
 
