@@ -25,7 +25,7 @@ LIVE = {
     "notebooks/01_generative_models": "bernoulli-z2",
     "notebooks/07_training": "bernoulli-z20",
     "notebooks/08_autoencoders": "bernoulli-z2",
-    "notebooks/11_your_own_images": "bernoulli-z2",
+    "notebooks/11_your_own_images": "conditional-z2",
 }
 
 

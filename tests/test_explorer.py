@@ -551,7 +551,7 @@ def test_the_layers_of_every_shipped_model_are_known_where_products_are_rounded(
         model = vaelib.load_pretrained(name)
         compiled = CompiledModel(model)
         assert decoder_layers(compiled) is not None
-        assert (encoder_layers(compiled) is not None) == isinstance(model, VAE)
+        assert (encoder_layers(compiled) is None) == isinstance(model, Autoencoder)
 
 
 def test_sketch_answers_and_keeps_the_drawing(vae, digits):
@@ -601,6 +601,62 @@ def test_save_drawing_page_writes_one_file_that_asks_for_nothing(vae, digits, tm
 
 
 WRONG = [[0.0], [0.0, 1.0, 2.0], [0.0, None], [0.0, float("nan")], ["0", "1"], [[0.0, 1.0]], "ab", None, {}, 1e400]
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    return vaelib.load_pretrained("conditional-z2")
+
+
+def test_a_label_is_asked_for_and_a_real_image_brings_its_own(conditional, digits):
+    images, labels = digits
+    explorer = explore(conditional, images, labels)
+    assert list(explorer.picture.choices) == [str(y) for y in range(10)]
+    explorer.move([0.5, -1.0])
+    z = jnp.asarray(explorer.z)
+    for y in (0, 7):
+        explorer.ask(y)
+        np.testing.assert_allclose(explorer.image, conditional.decode(z, y).mean, atol=1e-5)
+    before = explorer.still()[0]
+    explorer.ask(1)
+    assert explorer.still()[0] != before, "the strip is of the label that is asked for"
+    explorer.encode(11)
+    assert explorer.picture.asked == labels[11]
+    np.testing.assert_allclose(explorer.z, conditional.encode(jnp.asarray(images[11]), int(labels[11])).mu, atol=1e-4)
+
+
+def test_a_label_beside_z_is_one_more_input_of_the_page(conditional, digits, tmp_path):
+    text = save_page(conditional, tmp_path / "asked.html", *digits).read_text(encoding="utf-8")
+    state = json.loads(re.search(r"const PAGE = (.*);", text)[1])
+    assert state["header"]["sizes"][0] == conditional.latent + conditional.classes
+    assert state["asked"] == digits[1].tolist()
+    assert state["choices"] == [str(y) for y in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (lambda model, images, labels: explore(model, images), "encodes an image with its label, one of 10, got none"),
+        (lambda model, images, labels: explore(model, images, labels + 3), "one of 10, got 13 classes"),
+        (lambda model, images, labels: explore(model, images, labels).ask(10), "labels from 0 to 9"),
+        (lambda model, images, labels: draw_digit(model, images, labels), r"pass model.given\(3\)"),
+        (lambda model, images, labels: explore(model.given(3), images).ask(3), "no labels to ask for"),
+    ],
+)
+def test_labels_that_can_not_be_asked_for_are_refused(conditional, digits, action, words):
+    images, labels = digits
+    labels = np.r_[9, labels[1:]]
+    with pytest.raises(ValueError, match=words):
+        action(conditional, images, labels)
+
+
+def test_a_page_that_asks_for_no_label_is_refused(conditional, digits):
+    explorer = explore(conditional, *digits)
+    explorer.picture.set_state({"asked": 3})
+    assert explorer.picture.asked == 3
+    with pytest.raises(traitlets.TraitError, match="asked must be a label from 0 to 9, got 10"):
+        explorer.picture.set_state({"asked": 10})
+    assert explorer.picture.asked == 3
 
 
 def test_a_page_that_asks_wrongly_gets_an_answer_that_says_so(vae, digits):

@@ -13,6 +13,7 @@ from loopback import serve
 from vaelib.data import load_mnist
 from vaelib.explorer import save_drawing_page, save_page
 from vaelib.models import VAE
+from vaelib.pretrained import load_pretrained
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,25 @@ def test_page_buttons_move_the_digit(opened, model, images):
             real = opened.locator("canvas").nth(1)
             np.testing.assert_allclose(real.evaluate("c => Array.from(c.pixels)"), images[0][index], atol=1 / 500)
     np.testing.assert_array_equal(z, [0.0, 0.0])
+
+
+def test_the_page_asks_for_a_label(page, tmp_path, images):
+    model = load_pretrained("conditional-z2")
+    page.goto(save_page(model, tmp_path / "asked.html", *images).as_uri())
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    page.get_by_role("slider", name="z₁").press("ArrowRight")
+    for y in (7, 2):
+        page.get_by_label("ask for y").select_option(str(y))
+        arrive(page)
+        z, pixels = shown(page)
+        np.testing.assert_allclose(pixels, model.decode(jnp.asarray(z), y).mean, atol=1e-3)
+    page.get_by_role("button", name="Encode a real digit").click()
+    arrive(page)
+    index = int(page.locator(".caption").inner_text().split("mage ")[1].split(",")[0])
+    assert page.get_by_label("ask for y").input_value() == str(images[1][index])
+    z, pixels = shown(page)
+    np.testing.assert_allclose(z, model.encode(jnp.asarray(images[0][index]), int(images[1][index])).mu, atol=1e-3)
+    np.testing.assert_allclose(pixels, model.decode(jnp.asarray(z), int(images[1][index])).mean, atol=2e-3)
 
 
 def test_arithmetic_on_the_codes_of_three_picked_images(opened, model, images):

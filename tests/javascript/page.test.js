@@ -14,7 +14,7 @@ const PAGE = {
   header: { sizes: [2, 1], activation: "relu", output: "sigmoid", half: true },
   weights: packed(0x00, 0x00, 0x00, 0x3c, 0x40, 0x00),
   ...{ plane: {}, names: ["z₁", "z₂"], order: [1, 0], reach: [3, 3], codes: [], titles: [], digits: packed() },
-  ...{ draws: null, prior: "N(0, I)", origin: "z = 0, the mean of the prior." },
+  ...{ draws: null, prior: "N(0, I)", origin: "z = 0, the mean of the prior.", choices: [], asked: [] },
 };
 
 async function opened(changes = {}) {
@@ -148,7 +148,7 @@ test("each code comes with its own image", async () => {
 test("a slider that the kernel moves ends no motion", async () => {
   const { picture, pageState, Element, frames } = fresh();
   const slider = pageState({ value: 0 });
-  const state = pageState({ image_shape: [1, 1, 1], plane: {}, caption: "", original: new Uint8Array(0) });
+  const state = pageState({ image_shape: [1, 1, 1], plane: {}, choices: [], caption: "", original: new Uint8Array(0) });
   const el = new Element("div");
   const shown = picture({ state, sliders: [slider], el });
   shown.start({ decode: () => Float32Array.of(0.5) });
@@ -162,7 +162,7 @@ test("a slider that the kernel moves ends no motion", async () => {
 test("a slider's answer, rounded to its step, is no hand", async () => {
   const { picture, pageState, Element } = fresh();
   const slider = pageState({ value: 0 });
-  const state = pageState({ image_shape: [1, 1, 1], plane: {}, caption: "", original: new Uint8Array(0) });
+  const state = pageState({ image_shape: [1, 1, 1], plane: {}, choices: [], caption: "", original: new Uint8Array(0) });
   picture({ state, sliders: [slider], el: new Element("div") });
   state.set("caption", "A draw");
   slider.set("value", 1.2344);
@@ -170,6 +170,26 @@ test("a slider's answer, rounded to its step, is no hand", async () => {
   assert.equal(state.get("caption"), "A draw");
   slider.set("value", 1.3, { updated_view: {} });
   assert.equal(state.get("caption"), "");
+});
+
+test("the label that is asked for stands beside z, and a real image brings its own", async () => {
+  const rows = new Uint8Array(new Float32Array([0, 0, -2, 2, 0]).buffer); // of two dimensions, of two labels; the bias
+  const planes = Array.from(rows, (_, at) => rows[4 * (at % 5) + Math.floor(at / 5)]);
+  const header = { sizes: [4, 1], activation: "relu", output: "sigmoid", half: false };
+  const labels = { choices: ["cat", "dog"], asked: [1], codes: [[0, 0]], titles: ["Image 0"], digits: packed(0) };
+  const { canvas, named, button } = await opened({ header, weights: packed(...planes), ...labels });
+  const asked = named("select").find((select) => select.children.length === 2);
+  assert.deepEqual(asked.children.map((option) => option.textContent), ["cat", "dog"]);
+  assert.ok(Math.abs(canvas.pixels[0] - sigmoid(-2)) < 1e-6);
+  asked.value = "1";
+  asked.fire("change");
+  await settled();
+  assert.ok(Math.abs(canvas.pixels[0] - sigmoid(2)) < 1e-6);
+  assert.deepEqual(Array.from(canvas.z), [0, 0]);
+  asked.value = "0";
+  asked.fire("change");
+  button("Encode a real digit").fire("click");
+  assert.equal(asked.value, "1");
 });
 
 test("the reader's hand ends a motion", async () => {
@@ -199,7 +219,7 @@ test("a picture that is taken away listens no more", () => {
     on: (event) => (counts[event] = (counts[event] ?? 0) + 1),
     off: (event) => (counts[event] -= 1),
   });
-  const state = counted(pageState({ image_shape: [1, 1, 1], plane: {}, caption: "", original: new Uint8Array(0) }));
+  const state = counted(pageState({ image_shape: [1, 1, 1], plane: {}, choices: [], caption: "", original: new Uint8Array(0) }));
   picture({ state, sliders: [counted(pageState({ value: 0 }))], el: new Element("div") }).stop();
   assert.ok(Object.keys(counts).length >= 5);
   assert.ok(Object.values(counts).every((count) => count === 0));

@@ -18,7 +18,8 @@ from vaelib.protocols import prior_of
 class CompiledModel:
     """Encoder and decoder of a model as it was when this was made, each compiled once a shape.
 
-    A picture is the mean of p(x|z); a code is the mean of q(z|x), or the code itself for an autoencoder.
+    A picture is the mean of p(x|z); a code is the mean of q(z|x), or the code itself for an autoencoder. A model of x
+    given y, with `classes` labels, takes a 1 in the label's place beside x and beside z (`asked`).
     """
 
     def __init__(self, model):
@@ -42,14 +43,23 @@ class CompiledModel:
             return model if graphdef is None else nnx.merge(graphdef, state)
 
         self.module, self.latent, self.pixels = rebuilt(state), int(model.latent), int(model.pixels)
+        self.classes = int(getattr(model, "classes", 0))
         self.image_shape = checks.image_shape(getattr(model, "image_shape", None), self.pixels)
-        decode = jax.jit(_exactly(lambda state, z: rebuilt(state).decode(z).mean))
-        encode = jax.jit(_exactly(lambda state, x: _mean_and_std(rebuilt(state).encode(x))))
+        parted = partial(_parted, classes=self.classes)
+        decode = jax.jit(_exactly(lambda state, z: rebuilt(state).decode(*parted(z)).mean))
+        encode = jax.jit(_exactly(lambda state, x: _mean_and_std(rebuilt(state).encode(*parted(x)))))
         self._decode = lambda z: decode(state, z)
         self._encode = lambda x: encode(state, x)
 
-    def decode(self, z: Float[np.ndarray, "batch latent"]) -> Float[np.ndarray, "batch pixel"]:
-        """The decoder's pictures at the codes z.
+    def asked(self, values: Float[np.ndarray, "batch size"], y) -> Float[np.ndarray, "batch both"]:
+        """Codes or images with their labels y, one for all or one for each; as they are for a model without labels."""
+        if not self.classes:
+            return values
+        labels = np.broadcast_to(self.module.check_labels(y), (len(values),))
+        return np.concatenate([values, np.eye(self.classes, dtype=np.float32)[labels]], axis=1)
+
+    def decode(self, z: Float[np.ndarray, "batch both"]) -> Float[np.ndarray, "batch pixel"]:
+        """The decoder's pictures at the codes z, with their labels where the model has some.
 
         Raises:
             ValueError: where the model yields something else than `pixels` numbers a code, or NaN.
@@ -59,8 +69,10 @@ class CompiledModel:
             raise ValueError(f"the decoder must yield shape {(len(z), self.pixels)}, got {x.shape}")
         return checks.finite(x, "the decoded picture")
 
-    def encode(self, x: Float[np.ndarray, "batch pixel"]) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, x: Float[np.ndarray, "batch both"]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of q(z|x), each (batch, latent); the deviation of an autoencoder's code is 0.
+
+        The images come with their labels where the model has some.
 
         Raises:
             ValueError: where the model yields something else than `latent` numbers an image, or NaN.
@@ -106,17 +118,26 @@ def _exactly(function):
     return jax.default_matmul_precision("highest")(function)
 
 
+def _parted(values, classes: int):
+    """The arguments of `encode` or `decode`: codes or images, and the labels that stand beside them."""
+    return (values[:, :-classes], jnp.argmax(values[:, -classes:], axis=1)) if classes else (values,)
+
+
 def _mean_and_std(q):
     """The two numbers a code is shown by."""
     return (q.mu, jnp.exp(0.5 * q.log_var)) if hasattr(q, "log_var") else (q, jnp.zeros_like(q))
 
 
 def traversal(
-    model, z: Float[np.ndarray, " latent"], dims: Sequence[int], values: Sequence[float] | np.ndarray
+    model, z: Float[np.ndarray, " latent"], dims: Sequence[int], values: Sequence[float] | np.ndarray, *, y: int = 0
 ) -> Float[np.ndarray, "dim value pixel"]:
-    """The pictures met on the way along single axes: `z` with z[dim] = value, for each of `dims` and `values`."""
+    """The pictures met on the way along single axes: `z` with z[dim] = value, for each of `dims` and `values`.
+
+    `y` is the label that is asked for, of a model that has labels.
+    """
     compiled = model if isinstance(model, CompiledModel) else CompiledModel(model)
     codes = np.tile(np.asarray(z, np.float32), (len(dims), len(values), 1))
     for row, dim in enumerate(dims):
         codes[row, :, dim] = values
-    return compiled.decode(codes.reshape(-1, compiled.latent)).reshape(len(dims), len(values), compiled.pixels)
+    pictures = compiled.decode(compiled.asked(codes.reshape(-1, compiled.latent), y))
+    return pictures.reshape(len(dims), len(values), compiled.pixels)

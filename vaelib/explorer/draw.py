@@ -67,6 +67,8 @@ def drawable_digits(model, images, labels) -> EncodedImages:
     """The model and images of `draw_digit`, checked."""
     encoded = EncodedImages(model, images, labels)
     shape, latent = encoded.model.image_shape, encoded.model.latent
+    if encoded.model.classes:
+        raise ValueError("draw_digit needs a model of x alone; pass model.given(3) for the digit that will be drawn")
     if shape != DIGITS or latent < 2:
         raise ValueError(
             f"draw_digit needs a model of images of shape {DIGITS} and at least 2 latent dimensions, got {shape} and "

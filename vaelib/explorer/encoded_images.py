@@ -36,6 +36,7 @@ class EncodedImages:
         self.model = CompiledModel(model)
         checks.drawable(self.model.image_shape)
         self.images, self.labels, self.classes = _checked(images, labels, self.model)
+        self.choices = self._choices()
         self.codes, self.draws, self.problem = self._computed()
         shown = self.codes if self.draws is None else np.concatenate([self.codes, self.draws])
         self.reach = np.maximum(REACH, np.ceil(np.abs(shown).max(axis=0)))
@@ -46,12 +47,20 @@ class EncodedImages:
         """The codes of the images, draws from the prior, and what is wrong with the model if it cannot be used."""
         nothing = np.zeros((1, self.model.latent), np.float32)
         try:
-            self.model.decode(nothing)
-            codes = self.model.encode(self.images)[0] if len(self.images) else nothing
+            self.model.decode(self.model.asked(nothing, 0))
+            codes = self.model.encode(self.model.asked(self.images, self.labels))[0] if len(self.images) else nothing
             return codes, self.model.draws(DRAWS), ""
         except (TypeError, ValueError) as error:
             sizes = f"codes of {self.model.latent} numbers and images of {self.model.pixels}"
             return nothing, None, f"This model cannot be explored with {sizes}: {error}"
+
+    def _choices(self) -> list[str]:
+        """The names of the labels that a reader may ask for, none for a model without labels."""
+        asked = self.model.classes
+        if asked and len(self.images) and (self.labels is None or len(self.classes) > asked):
+            found = "none" if self.labels is None else f"{len(self.classes)} classes"
+            raise ValueError(f"the model encodes an image with its label, one of {asked}, got {found}; pass labels")
+        return list(self.classes) if len(self.classes) == asked else [str(y) for y in range(asked)]
 
     @property
     def prior(self) -> str:

@@ -20,12 +20,25 @@ ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as igno
 
 
 class Picture(ModelWidget):
-    """The decoded digit at the sliders' values, a real digit beside it, and the plane for two latent dimensions."""
+    """The decoded digit at the sliders' values, a real digit beside it, and the plane for two latent dimensions.
+
+    A model of x given y has `choices`, the labels' names, and `asked`, the number of the one that is asked for.
+    """
 
     _esm = static("engine.js", "parts.js", "picture.js", "picture-widget.js")
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     caption = traitlets.Unicode().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    asked = traitlets.Int().tag(sync=True)
+
+    @traitlets.validate("asked")
+    def _check_asked(self, proposal) -> int:
+        """The front end sets it, too."""
+        value = proposal["value"]
+        if not 0 <= value < max(1, len(self.choices)):
+            raise traitlets.TraitError(f"asked must be a label from 0 to {len(self.choices) - 1}, got {value}")
+        return value
 
     def glide(self, z: Float[np.ndarray, " latent"], seconds: float) -> None:
         """Let the picture move to z along a straight line; the sliders are for the caller to set."""
@@ -41,7 +54,7 @@ class Explorer(WithStill):
         self._encoded, self._rng = encoded, np.random.default_rng(seed)
         self.sliders = [_slider(dim, float(reach)) for dim, reach in enumerate(encoded.reach)]
         plane = encoded.plane((0, 1)) if len(self.sliders) == 2 else {}
-        self.picture = Picture(encoded, sliders=self.sliders, plane=plane)
+        self.picture = Picture(encoded, sliders=self.sliders, plane=plane, choices=encoded.choices)
         self.buttons = self._buttons()
         controls = ipywidgets.VBox([*self._controls(shown)])
         controls.layout = ipywidgets.Layout(flex="1 1 280px", max_width="600px")
@@ -89,7 +102,7 @@ class Explorer(WithStill):
     @property
     def image(self) -> Float[np.ndarray, " pixel"]:
         """The decoder's picture at z, as on the screen."""
-        return self._encoded.model.decode(self.z[None])[0]
+        return self._encoded.model.decode(self._encoded.model.asked(self.z[None], self.picture.asked))[0]
 
     @property
     def message(self) -> str:
@@ -107,6 +120,14 @@ class Explorer(WithStill):
         for slider, value in zip(self.sliders, to, strict=True):
             slider.min, slider.max = min(slider.min, float(value)), max(slider.max, float(value))
             slider.value = float(value)
+
+    def ask(self, y: int) -> None:
+        """Ask for the label y, of a model of x given y; z stays as it is."""
+        if not self.picture.choices:
+            raise ValueError(
+                "this model has no labels to ask for; train a vaelib.ConditionalVAE, or load one that ships"
+            )
+        self.picture.asked = int(self._encoded.model.module.check_labels(y))
 
     def draw(self) -> None:
         """Draw z from the model's prior."""
@@ -155,6 +176,8 @@ class Explorer(WithStill):
         """The index of a real image, which is then on show."""
         index = self._known(index)
         self.picture.original = as_bytes(self._encoded.images[index]).tobytes()
+        if self.picture.choices:
+            self.ask(int(self._encoded.labels[index]))
         return index
 
     def __repr__(self) -> str:
@@ -165,7 +188,7 @@ class Explorer(WithStill):
         """A strip of pictures along the first dimensions."""
         if self.message:
             return None
-        strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11))
+        strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11), y=self.picture.asked)
         words = "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
         return _png(strip, self._encoded.model.image_shape), words
 
@@ -182,8 +205,9 @@ def explore(
 
     The dimensions come in the order of their activity, the variance over images of the mean of q(z|x). Ignored ones,
     and those after the first `shown`, are folded away. A model with two latent dimensions also gets the plane, with the
-    codes of the images coloured by digit, where z can be dragged. The explorer shows the model as it is now: after more
-    training, call `explore` again.
+    codes of the images coloured by digit, where z can be dragged. A `ConditionalVAE` gets a choice for y, and its
+    images are encoded with their labels. The explorer shows the model as it is now: after more training, call `explore`
+    again.
 
     Args:
         model: a VAE, an Autoencoder, or anything with latent, pixels, encode(x) and decode(z).mean.
@@ -194,7 +218,7 @@ def explore(
 
     Returns:
         A widget with `sliders` (by dimension of z), `z`, `image`, `message`, and the buttons' actions as methods:
-        `draw`, `encode`, `interpolate`, `reset`, `move`; and `combine`.
+        `draw`, `encode`, `interpolate`, `reset`, `move`; and `combine`, `ask`.
 
     Raises:
         TypeError, ValueError: for an object that is no model, or images and labels that do not fit it. A model that

@@ -63,7 +63,7 @@ def decoder_layers(compiled: CompiledModel) -> Layers | None:
     linear = [_arrays(layer) for layer in (*model.decoder.trunk.layers, model.decoder.output)]
     output = "continuous-bernoulli" if model.likelihood == "continuous-bernoulli" else model.mean
     layers = Layers(linear, model.activation, output)
-    z = np.random.default_rng(0).standard_normal((1, compiled.latent), np.float32)
+    z = compiled.asked(np.random.default_rng(0).standard_normal((1, compiled.latent), np.float32), 0)
     # A subclass may do more in `decode` than its layers say.
     return layers if np.allclose(layers(z), compiled.decode(z), rtol=0, atol=ROUNDING) else None
 
@@ -76,7 +76,7 @@ def encoder_layers(compiled: CompiledModel) -> Layers | None:
     (mean, mean_bias), (spread, spread_bias) = _arrays(model.encoder.mu), _arrays(model.encoder.log_var)
     last = np.concatenate([mean, spread], axis=-1), np.concatenate([mean_bias, spread_bias])
     layers = Layers([*map(_arrays, model.encoder.trunk.layers), last], model.activation, "linear")
-    x = np.full((1, compiled.pixels), 0.5, np.float32)
+    x = compiled.asked(np.full((1, compiled.pixels), 0.5, np.float32), 0)
     mu, log_var = np.split(layers(x), 2, axis=-1)
     here, there = np.concatenate([mu, np.exp(log_var / 2)], axis=-1), np.concatenate(compiled.encode(x), axis=-1)
     return layers if np.allclose(here, there, rtol=ROUNDING, atol=ROUNDING) else None

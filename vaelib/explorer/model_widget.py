@@ -59,7 +59,8 @@ class ModelWidget(anywidget.AnyWidget):
         return {"layers": {name: header for name, (header, _) in packed.items()}}, [data for _, data in packed.values()]
 
     def _decode(self, question: dict):
-        z = finite_vector(question.get("input"), self._model.latent, "the code z")
+        size, classes = self._model.latent, self._model.classes
+        z = finite_vector(question.get("input"), size + classes, "the code z" + " with its label" * (classes > 0))
         return {}, [self._model.decode(z[None])[0].astype("<f4").tobytes()]
 
     def _encode(self, question: dict):

@@ -128,6 +128,8 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
         "prior": encoded.prior,
         "origin": encoded.origin,
         "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
+        "choices": encoded.choices,
+        "asked": encoded.labels[:shown].tolist() if encoded.choices and shown else [],
         "digits": deflated(as_bytes(encoded.images[:shown]).tobytes()),
         "weights": weights,
     }
@@ -144,6 +146,7 @@ def _close_enough(layers: Layers, encoded: EncodedImages) -> Layers:
     """The layers in half precision if the digits stay the same to PIXEL a pixel, else as they are."""
     draws = np.random.default_rng(0).standard_normal((POINTS, encoded.model.latent), np.float32)
     z = np.concatenate([encoded.codes[:POINTS], draws if encoded.draws is None else encoded.draws])
+    z = encoded.model.asked(z, np.arange(len(z)) % max(1, encoded.model.classes))
     halved = layers.halved()
     return halved if np.abs(halved(z) - encoded.model.decode(z)).max() < PIXEL else layers
 

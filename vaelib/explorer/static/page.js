@@ -87,13 +87,15 @@ function mover(state, models, glide) {
 /**
  * @param {Page} page
  * @param {Uint8Array} digits
+ * @param {State} state
  * @param {ReturnType<typeof mover>} move
  */
-function buttons(page, digits, move) {
+function buttons(page, digits, state, move) {
   const count = page.codes.length;
   const real = (/** @type {(title: string) => string} */ says, /** @type {number} */ seconds) => () => {
     const index = Math.floor(Math.random() * count);
     const size = digits.length / count;
+    if (page.choices.length) state.set("asked", page.asked[index]);
     move(page.codes[index], says(page.titles[index]), digits.subarray(index * size, (index + 1) * size), seconds);
   };
   // A prior of the model's own comes as a table of its draws.
@@ -133,8 +135,8 @@ async function openPage(page, el, weights = weightsOf(page)) {
   loading.catch(() => {}); // what goes wrong is said below, once there is a place for it
   const { points = "", labels = "", ...place } = page.plane;
   const plane = place.reach ? { ...place, points: await inflate(points), labels: await inflate(labels) } : {};
-  const start = { image_shape: page.image_shape, plane, caption: "", message: "", original: new Uint8Array(0) };
-  const state = pageState(start);
+  const words = { caption: "", message: "", choices: page.choices, asked: 0 };
+  const state = pageState({ image_shape: page.image_shape, plane, original: new Uint8Array(0), ...words });
   const sliders = page.names.map((name, dim) => rangeSlider(name, page.reach[dim]));
   const models = sliders.map((slider) => slider.model);
   const stage = element("div");
@@ -148,7 +150,7 @@ async function openPage(page, el, weights = weightsOf(page)) {
   }
   const digits = await inflate(page.digits);
   const move = mover(state, models, shown.glide);
-  const bar = element("div", { class: "bar" }, buttons(page, digits, move));
+  const bar = element("div", { class: "bar" }, buttons(page, digits, state, move));
   column.append(arithmetic(page, digits, move));
   el.classList.add("vaelib");
   el.append(bar, element("div", { class: "columns" }, [stage, column]));

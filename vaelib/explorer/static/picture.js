@@ -16,10 +16,11 @@ function picture({ state, sliders, el, carry = false }) {
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
   const caption = element("p", { class: "caption", role: "status" });
   const realFigure = figure(real.canvas, "real x");
-  pair.append(figure(decoded.canvas, "decoded E[x|z]"), realFigure);
+  const asked = choice(state);
+  pair.append(figure(decoded.canvas, asked.line.hidden ? "decoded E[x|z]" : "decoded E[x|z, y]"), realFigure);
   stage.append(pair);
   el.classList.add("vaelib");
-  el.append(stage, alert, caption);
+  el.append(asked.line, stage, alert, caption);
 
   const z = () => sliders.map((slider) => slider.get("value"));
   /** @type {ReturnType<typeof plane> | null} */
@@ -121,6 +122,7 @@ function picture({ state, sliders, el, carry = false }) {
   };
   sliders.forEach((slider) => slider.on("change:value", onSlider));
   sliders.forEach((slider) => slider.on("comm_live_update", onLive));
+  state.on("change:asked", changed);
   ["caption", "original", "message"].forEach((name) => state.on(`change:${name}`, tell));
   state.on("msg:custom", onMessage);
   tell();
@@ -128,7 +130,7 @@ function picture({ state, sliders, el, carry = false }) {
   return {
     start(/** @type {PictureEngine} */ engine) {
       needsKernel = engine.needsKernel ?? false;
-      show = newest(engine.decode, draw, fail);
+      show = newest((at) => engine.decode(asked.beside(at)), draw, fail);
       show(z());
     },
     fail,
@@ -136,9 +138,36 @@ function picture({ state, sliders, el, carry = false }) {
     stop() {
       sliders.forEach((slider) => slider.off("change:value", onSlider));
       sliders.forEach((slider) => slider.off("comm_live_update", onLive));
+      state.off("change:asked", changed);
+      asked.stop();
       ["caption", "original", "message"].forEach((name) => state.off(`change:${name}`, tell));
       state.off("msg:custom", onMessage);
     },
+  };
+}
+
+/**
+ * Which label to ask for, of a model of x given y.
+ * @param {State} state with the `choices`, the labels' names, and the number `asked`
+ */
+function choice(state) {
+  const names = state.get("choices");
+  const options = names.map((/** @type {string} */ name, /** @type {number} */ y) => element("option", { value: y }, [name]));
+  const select = element("select", {}, options);
+  const line = element("label", { class: "asked" }, ["ask for y = ", select]);
+  line.hidden = !names.length;
+  const tell = () => (select.value = String(state.get("asked")));
+  select.addEventListener("change", () => {
+    state.set("asked", Number(select.value));
+    state.save_changes();
+  });
+  state.on("change:asked", tell);
+  tell();
+  return {
+    line,
+    /** @param {number[]} z */
+    beside: (z) => [...z, ...names.map((/** @type {string} */ _, /** @type {number} */ y) => Number(y === state.get("asked")))],
+    stop: () => state.off("change:asked", tell),
   };
 }
 

@@ -68,6 +68,8 @@ interface Page {
   prior: string;
   origin: string;
   titles: string[];
+  choices: string[];
+  asked: number[];
   digits: string;
   weights: string;
 }
