@@ -227,7 +227,7 @@ def _digits(*, source: str, data_dir: str | None, limit: int | None, size, **_):
 
     if size is not None:
         raise click.UsageError("--size is for pictures of your own; pass --images FOLDER with it")
-    images, _ = load_mnist("train", source=source, data_dir=data_dir, limit=limit)
+    images = load_mnist("train", source=source, data_dir=data_dir, limit=limit)[0]
     return images, *load_mnist("test", source=source, data_dir=data_dir), (28, 28, 1)
 
 

@@ -54,7 +54,9 @@ class ConditionalVAE(ImageModel):
     def _encode(self, x, y) -> Gaussian:
         return self.encoder(self._beside(x, y))
 
-    def decode(self, z: Float[AnyArray, "*batch latent"], y: Labels) -> Bernoulli | ContinuousBernoulli | Gaussian:
+    def decode(  # type: ignore[override]  # nothing can be decoded without a label; `given` has the others' form
+        self, z: Float[AnyArray, "*batch latent"], y: Labels
+    ) -> Bernoulli | ContinuousBernoulli | Gaussian:
         """p(x|z, y) for codes z of shape (*batch, latent) and a label for each of the last axes, or one for all."""
         checks.last_axis(checks.floating(z, "z"), self.latent, "z", "latent dimension")
         return self._decode(z, self.check_labels(y))

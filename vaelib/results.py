@@ -3,6 +3,7 @@
 import json
 from os import PathLike
 from pathlib import Path
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from vaelib.history import History
 from vaelib.latents import active_units
 from vaelib.models import Autoencoder
 from vaelib.objectives import elbo, reconstruction
+from vaelib.protocols import LatentVariableModel
 
 CURVE_IMAGES, CURVE_SAMPLES = 1000, 500  # test images and draws of a point on a curve
 
@@ -50,7 +52,7 @@ def measure(
     results |= {"test_images": len(pixels), "binarized": binarize, "active_units": int(active_units(model, x).sum())}
     if has_posterior and samples:
         first = batches.take(x, slice(evidence_images))
-        estimates = log_evidence(model, first, evidence_key, num_samples=samples)
+        estimates = log_evidence(cast(LatentVariableModel, model), first, evidence_key, num_samples=samples)
         log_px = np.asarray(estimates, np.float64)
         results |= {"log_px": float(log_px.mean()), "log_px_stderr": float(log_px.std() / len(log_px) ** 0.5)}
         results |= {"samples": samples, "evidence_images": len(log_px)}

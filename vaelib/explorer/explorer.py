@@ -176,7 +176,7 @@ class Explorer(WithStill):
         """The index of a real image, which is then on show."""
         index = self._known(index)
         self.picture.original = as_bytes(self._encoded.images[index]).tobytes()
-        if self.picture.choices:
+        if self.picture.choices and self._encoded.labels is not None:
             self.ask(int(self._encoded.labels[index]))
         return index
 

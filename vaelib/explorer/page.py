@@ -129,7 +129,7 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
         "origin": encoded.origin,
         "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
         "choices": encoded.choices,
-        "asked": encoded.labels[:shown].tolist() if encoded.choices and shown else [],
+        "asked": [] if encoded.labels is None or not encoded.choices else encoded.labels[:shown].tolist(),
         "digits": deflated(as_bytes(encoded.images[:shown]).tobytes()),
         "weights": weights,
     }

@@ -111,10 +111,10 @@ def trained(run: Run, images, test_images) -> dict:
         images, test_images = images[:, order], test_images[:, order]
     test = binarize(test_images, jax.random.key(1))
     model, warm = run.build(run.seed), run.build(0)
-    options = {"learning_rate": LEARNING_RATE, "binarize": True}
-    next(iter(epochs(warm, images, jax.random.key(0), epochs=1, **options)))
+    loop = partial(epochs, learning_rate=LEARNING_RATE, binarize=True)
+    next(iter(loop(warm, images, jax.random.key(0), epochs=1)))
     curve, seconds, start = [], 0.0, time.process_time()
-    for epoch in epochs(model, images, jax.random.key(run.seed), epochs=run.epochs, **options):
+    for epoch in loop(model, images, jax.random.key(run.seed), epochs=run.epochs):
         seconds += time.process_time() - start
         if epoch.number % EVERY == 0 or epoch.number == run.epochs:
             terms = evaluate(model, test, jax.random.key(2))

@@ -107,7 +107,7 @@ def _in_few_colors(pictures: list[PIL.Image.Image]) -> list[PIL.Image.Image]:
         lost = np.abs(np.asarray(sheet).astype(int) - np.asarray(palette.convert("RGB"))).mean()
         if lost < LOSS:
             break
-    brightest = max(np.reshape(palette.getpalette(), (-1, 3)).tolist(), key=sum)
+    brightest: list[int] = max(np.reshape(palette.getpalette() or [], (-1, 3)).tolist(), key=sum)
     few = (picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE).convert("RGB") for picture in pictures)
     return [_with_white(np.asarray(picture), brightest) for picture in few]
 
