@@ -7,7 +7,6 @@ with them: an epoch takes the same rows of every array.
 from collections.abc import Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 IMAGES, LABELS = "images", "labels"
@@ -55,7 +54,7 @@ def with_images(data, images):
 
 
 def checked(model, data, name: str):
-    """The data on the device, its images as the model's `check_data` wants them.
+    """The data, where they are, its images as the model's `check_data` wants them.
 
     Raises:
         TypeError, ValueError: for bad images, for a part that is no array, or not of as many rows as there are images,
@@ -78,7 +77,7 @@ def checked(model, data, name: str):
         if part.shape[:1] != (rows,):
             raise ValueError(f"{where} must have {rows} rows, one an image, got shape {part.shape}")
     conditioned(model, data)  # refuses labels that the model does not know
-    return jax.tree.map(jnp.asarray, data)
+    return data
 
 
 def rows_of(data) -> int:

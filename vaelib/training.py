@@ -179,13 +179,13 @@ def epochs(
         total, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
         check_model(model)
         _check_precision(model)
-        data, key = batches.checked(model, data, "data"), checks.key(key)
+        data, key = jax.tree.map(jnp.asarray, batches.checked(model, data, "data")), checks.key(key)
         if batch_size > batches.rows_of(data):
             raise ValueError(
                 f"batch_size must be at most the number of images, {batches.rows_of(data)}, got {batch_size}"
             )
         if held_out is not None:
-            held_out = batches.checked(model, held_out, "held_out")
+            held_out = jax.tree.map(jnp.asarray, batches.checked(model, held_out, "held_out"))
         _check_functions(objective, corrupt, optimizer)
         checks.boolean(binarize, "binarize")
         schedules = _schedules(learning_rate, beta, optimizer)
