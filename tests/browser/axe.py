@@ -9,7 +9,7 @@ def violations(page) -> list[str]:
     """Each rule that the page or one of its frames breaks, with the first element that does; [] where it passes all."""
     for frame in page.locator("iframe:visible").all():
         frame.scroll_into_view_if_needed()  # some are loaded only then
-    page.wait_for_load_state("networkidle")
+        frame.content_frame.locator("main :is(canvas, svg, img)").first.wait_for()
     return [
         f"{violation['id']} ({violation['impact']}, {len(violation['nodes'])} times): {violation['nodes'][0]['html']}"
         for frame in page.frames

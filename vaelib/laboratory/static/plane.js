@@ -67,7 +67,7 @@ function sharpCanvas(width, height, attributes) {
 function codesPlane(labels, { colors, classes, word }, onPick) {
   const { size, strip, edge } = CODES;
   const side = size - strip - edge;
-  const { canvas, context } = sharpCanvas(size, size, { class: "codes", tabindex: 0 });
+  const { canvas, context } = sharpCanvas(size, size, { class: "codes", "aria-label": "The plane of z, before the first codes.", tabindex: 0 });
   const tilesCanvas = element("canvas");
   const says = element("p", { class: "says" });
   const noise = normals(2 * 4096);

@@ -20,7 +20,7 @@ function radiusOf(points) {
  * @param {string[]} colors
  */
 function pointsPlane(heldOut, labels, colors) {
-  const { canvas, context } = sharpCanvas(DATA_SIZE, DATA_SIZE, { class: "codes points" });
+  const { canvas, context } = sharpCanvas(DATA_SIZE, DATA_SIZE, { class: "codes points", "aria-label": "The plane of the data, before the first points." });
   const says = element("p", { class: "says" });
   const at = (/** @type {ArrayLike<number>} */ points, /** @type {number} */ i) =>
     pair([points[2 * i] * DATA_SIZE, (1 - points[2 * i + 1]) * DATA_SIZE]);
