@@ -152,7 +152,7 @@ def write_front(site: Path) -> None:
     lab = environment.get_template("lab.html").render(
         **shared,
         widget_style=page_style(),
-        script=COMMENT.sub("", page_code()),
+        script=COMMENT.sub("", page_code()) + (DOCS / "front" / "lab.js").read_text(encoding="utf-8"),
         state=embedded(page_state()),
         images=f"{TRAINED:,}",
     )

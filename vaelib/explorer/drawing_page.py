@@ -11,7 +11,7 @@ from vaelib.explorer.draw import drawable_digits, most_active
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
 from vaelib.explorer.model_widget import static
-from vaelib.explorer.page import byte_planes, deflated, deflated_plane, filled_page, write_page
+from vaelib.explorer.page import deflated_plane, filled_page, weights_text, write_page
 
 
 def save_drawing_page(
@@ -69,8 +69,5 @@ def _state(encoded: EncodedImages) -> dict:
         "latent": encoded.model.latent,
         "plane": deflated_plane(encoded, most_active(encoded)),
         "headers": {name: header for name, (header, _) in packed.items()},
-        "weights": {
-            name: deflated(byte_planes(weights, 2 if header["half"] else 4))
-            for name, (header, weights) in packed.items()
-        },
+        "weights": {name: weights_text(*pair) for name, pair in packed.items()},
     }

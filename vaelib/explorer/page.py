@@ -79,7 +79,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
             "show it with explore(model), which has a kernel"
         )
     header, weights = _close_enough(layers, encoded).packed()
-    state = state_of(encoded, header, deflated(byte_planes(weights, 2 if header["half"] else 4)))
+    state = state_of(encoded, header, weights_text(header, weights))
     return filled_page(
         "explorer",
         title=title,
@@ -158,6 +158,11 @@ def _rounded(codes: Float[np.ndarray, "code latent"]) -> list[list[float]]:
 def byte_planes(data: bytes, size: int) -> bytes:
     """The first bytes of all numbers, then the second ...: exponents compress only where no fractions lie between."""
     return np.frombuffer(data, np.uint8).reshape(-1, size).T.tobytes()
+
+
+def weights_text(header: dict, weights: bytes) -> str:
+    """What `Layers.packed` gave, as text for a page."""
+    return deflated(byte_planes(weights, 2 if header["half"] else 4))
 
 
 def deflated(data: bytes) -> str:

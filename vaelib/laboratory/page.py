@@ -8,8 +8,7 @@ from jaxtyping import Float
 
 from vaelib import checks
 from vaelib.explorer.model_widget import static as explorer_static
-from vaelib.explorer.page import deflated, filled_page
-from vaelib.files import write_atomically
+from vaelib.explorer.page import deflated, filled_page, write_page
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.widget import opening, page_text, prepare
 
@@ -57,8 +56,7 @@ def save_page(
         opens="openLabPage",
         without="This page trains the model itself and needs JavaScript.",
     )
-    write_atomically(path, page.encode(), overwrite=overwrite)
-    return Path(path)
+    return write_page(page, path, limit=None, overwrite=overwrite)
 
 
 def page_style() -> str:

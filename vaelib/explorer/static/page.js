@@ -118,11 +118,12 @@ function buttons(page, digits, state, move) {
 const SHOWN = 10;
 
 /**
- * The decoder's weights as the page holds them.
- * @param {Page} page
+ * A network's weights, of which the page holds a text.
+ * @param {string} text
+ * @param {Header} header
  */
-async function weightsOf(page) {
-  return interleave(await inflate(page.weights), page.header.half ? 2 : 4);
+async function weightsFrom(text, header) {
+  return interleave(await inflate(text), header.half ? 2 : 4);
 }
 
 /**
@@ -130,7 +131,7 @@ async function weightsOf(page) {
  * @param {HTMLElement} el
  * @param {ArrayBufferView | Promise<ArrayBufferView>} weights
  */
-async function openPage(page, el, weights = weightsOf(page)) {
+async function openPage(page, el, weights = weightsFrom(page.weights, page.header)) {
   const loading = Promise.resolve(weights);
   loading.catch(() => {}); // what goes wrong is said below, once there is a place for it
   const { points = "", labels = "", ...place } = page.plane;

@@ -9,9 +9,9 @@ async function openSketchPage(page, el) {
   const plane = { ...place, points: await inflate(points), labels: await inflate(labels) };
   const { image_shape, latent, headers } = page;
   const shown = sketch({ state: pageState({ image_shape, latent, plane, message: "" }), el });
-  const weightsOf = async (/** @type {string} */ name) => interleave(await inflate(page.weights[name]), headers[name].half ? 2 : 4);
+  const weights = Object.entries(headers).map(([name, header]) => weightsFrom(page.weights[name], header));
   try {
-    const { encode, decode } = engineFrom(headers, await Promise.all(Object.keys(headers).map(weightsOf)));
+    const { encode, decode } = engineFrom(headers, await Promise.all(weights));
     shown.start({ encode, decode });
   } catch {
     shown.fail(new Error("The model's weights in this page are damaged or cut off. Write or load the page again."));

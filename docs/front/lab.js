@@ -1,0 +1,1 @@
+openLabPage(PAGE, document.getElementById("lab"));
