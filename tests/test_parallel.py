@@ -226,6 +226,22 @@ def test_the_command_trains_over_two_processes_and_the_first_writes(tmp_path):
     assert "wrote" not in second
 
 
+@pytest.mark.parametrize("last", [0, 1])
+def test_processes_may_end_one_long_after_the_other(tmp_path, last):
+    skip_on_windows()
+    code = f"""
+        import jax, sys, time
+        from vaelib.parallel import any_process, join
+        join(sys.argv[1], 2, int(sys.argv[2]))
+        any_process(False)
+        time.sleep(2 * (jax.process_index() == {last}))
+        print("ended")
+        """
+    address = free_address()
+    outputs = run_together(tmp_path, [["-c", textwrap.dedent(code), address, str(i)] for i in range(2)])
+    assert [output.splitlines()[-1] for output in outputs] == ["ended"] * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -256,7 +272,7 @@ def test_no_device_is_refused():
 
 def test_the_coordinator_listens_at_its_own_address_alone(monkeypatch):
     calls = []
-    monkeypatch.setattr("vaelib.parallel.meet", lambda *_: None)
+    monkeypatch.setattr("vaelib.parallel.meet", lambda *_: [])
     monkeypatch.setattr(jax.distributed, "initialize", lambda *args, **options: calls.append((args, options)))
     join("127.0.0.1:9876", 2, 0)
     ((arguments, options),) = calls

@@ -6,7 +6,7 @@ import threading
 import pytest
 from loopback import free_address
 
-from vaelib.rendezvous import meet
+from vaelib.rendezvous import await_leaving, meet
 
 
 def meet_in_threads(address, processes, present, patience):
@@ -15,7 +15,8 @@ def meet_in_threads(address, processes, present, patience):
 
     def come(process):
         try:
-            meet(address, processes, process, patience)
+            for connection in meet(address, processes, process, patience):
+                connection.close()
         except ConnectionError as error:
             raised[process] = str(error)
 
@@ -29,6 +30,21 @@ def meet_in_threads(address, processes, present, patience):
 
 def test_all_go_on_once_all_have_come():
     assert meet_in_threads(free_address(), 3, (2, 0, 1), patience=30) == {}
+
+
+def test_the_first_leaves_once_the_others_have_or_after_its_patience():
+    ours, others = zip(*(socket.socketpair() for _ in range(2)), strict=True)
+    waiting = threading.Thread(target=await_leaving, args=(ours, 30))
+    waiting.start()
+    others[0].close()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    others[1].close()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    ours, other = socket.socketpair()
+    await_leaving([ours], patience=0.2)
+    other.close()
 
 
 def test_who_did_not_come_is_named():
@@ -66,6 +82,7 @@ def test_strangers_are_sent_away():
     with stranger:
         stranger.sendall(b"GET ")
         assert stranger.recv(1) == b""
-    meet(address, 2, 1, patience=30)
+    (connection,) = meet(address, 2, 1, patience=30)
+    connection.close()
     host.join()
     assert raised == {}

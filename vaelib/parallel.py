@@ -4,7 +4,9 @@ Processes joined by `join` run one and the same program. They wait for each othe
 to come to every such place: they compare what they were given, and agree on when to stop.
 """
 
+import atexit
 import re
+import socket
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +16,10 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from vaelib import checks
-from vaelib.rendezvous import PATIENCE, meet
+from vaelib.rendezvous import PATIENCE, await_leaving, meet
 
 LOST = re.compile("Gloo|NCCL|heartbeat|coordination service|UNAVAILABLE|DEADLINE_EXCEEDED")  # in what JAX then says
+LEFT_OPEN: list[socket.socket] = []  # until this process ends: so the first one knows
 
 
 def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
@@ -30,10 +33,10 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
         raise ValueError(f"coordinator must be HOST:PORT, as in 192.168.0.2:9876, got {coordinator!r}")
     if process is not None and processes is not None and process >= processes:
         raise ValueError(f"process must be below processes, {processes}, for they count from 0; got {process}")
-    if coordinator is not None and processes is not None and process is not None:
-        meet(coordinator, processes, process)
-    with suppress(AttributeError):  # else JAX ends a process that has lost another by a stack of C++
-        jax.config.update("jax_enable_recoverability", True)
+    if met := coordinator is not None and processes is not None and process is not None:
+        others = meet(coordinator, processes, process)
+        with suppress(AttributeError):  # else JAX ends a process that has lost another by a stack of C++
+            jax.config.update("jax_enable_recoverability", True)
     try:
         jax.distributed.initialize(
             coordinator,
@@ -47,6 +50,11 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
             f"a training over several processes needs coordinator, processes and process: JAX finds out on TPU hosts "
             f"and known clusters only, got {coordinator}, {processes}, {process} ({error})"
         ) from error
+    if met and process == 0:
+        # JAX no longer waits for the others at its exit, and those that end later would find their server gone.
+        atexit.register(await_leaving, others)
+    elif met:
+        LEFT_OPEN.extend(others)
 
 
 def are_several() -> bool:

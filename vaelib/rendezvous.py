@@ -1,29 +1,41 @@
 """Processes of one training meet before JAX joins them: who does not come is named, in a sentence and in time.
 
-JAX's own meeting ends a process by a signal where another does not come, and where its address is taken.
+JAX's own meeting ends a process by a signal where another does not come, and where its address is taken. It does so
+again where the first process, which serves the others, ends before them: so the first one leaves last.
 """
 
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 PATIENCE = 45  # seconds
 
 
-def meet(coordinator: str, processes: int, process: int, patience: float | int = PATIENCE) -> None:
+def meet(coordinator: str, processes: int, process: int, patience: float | int = PATIENCE) -> list[socket.socket]:
     """Return in all processes once all have come to the address HOST:PORT, where the first one listens.
+
+    What is returned are the connections to the others, in the first process, and to the first, in the others; for
+    `await_leaving` they stay open for as long as the process runs.
 
     Raises ConnectionError in each that waited in vain, and in the first where it can not listen there.
     """
     host, _, port = coordinator.rpartition(":")
     address, until = (host.strip("[]"), int(port)), time.monotonic() + patience
     if process == 0:
-        _receive(address, processes, until)
-    else:
-        _arrive(address, process, until)
+        return _receive(address, processes, until)
+    return [_arrive(address, process, until)]
 
 
-def _receive(address: tuple[str, int], processes: int, until: float) -> None:
+def await_leaving(guests: list[socket.socket], patience: float | int = PATIENCE) -> None:
+    """Return once the other processes have ended, in whatever way, or after so many seconds."""
+    until = time.monotonic() + patience
+    for guest in guests:
+        with guest, suppress(OSError):
+            guest.settimeout(max(0.01, until - time.monotonic()))
+            guest.recv(1)  # nothing is sent: it returns when the system closes the other end
+
+
+def _receive(address: tuple[str, int], processes: int, until: float) -> list[socket.socket]:
     """The first process: listen until each of the others has said its number, then let all go on."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     try:
@@ -47,6 +59,8 @@ def _receive(address: tuple[str, int], processes: int, until: float) -> None:
                     guest.close()
         for guest in arrived.values():
             guest.sendall(b"\1")
+        guests.pop_all()
+    return list(arrived.values())
 
 
 def _next(server: socket.socket, until: float) -> tuple[socket.socket | None, int]:
@@ -63,15 +77,17 @@ def _next(server: socket.socket, until: float) -> tuple[socket.socket | None, in
         return guest, 0
 
 
-def _arrive(address: tuple[str, int], process: int, until: float) -> None:
+def _arrive(address: tuple[str, int], process: int, until: float) -> socket.socket:
     """Another process: say its number, and wait until all have come."""
     reason: object = "its address was never open"
     while (left := until - time.monotonic()) > 0:
         try:
-            with socket.create_connection(address, timeout=left) as host:
+            with ExitStack() as unless_met:
+                host = unless_met.enter_context(socket.create_connection(address, timeout=left))
                 host.sendall(process.to_bytes(4, "big"))
                 if host.recv(1) == b"\1":
-                    return
+                    unless_met.pop_all()
+                    return host
                 reason = "it had a process of this number, or gave up"
         except OSError as error:
             reason = error
