@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import click
+import words
 from babel.messages.pofile import read_po
 from front import write_front
 from sphinx_intl.basic import update
@@ -75,6 +76,7 @@ def templates() -> Path:
 @main.command()
 def catalogues():
     """Merge the present text into the catalogues; new and changed messages come untranslated or fuzzy."""
+    words.update()
     folder = templates()
     for language, names in TRANSLATED.items():
         update(str(LOCALE), str(folder), [language])

@@ -128,7 +128,7 @@ def write_front(site: Path) -> None:
     )
     notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
     cards = {path.stem[:2]: card(path, repository, site / "front") for path in notebooks}
-    script = COMMENT.sub("", static("engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"))
+    script = COMMENT.sub("", static("words.js", "engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"))
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
     shared = {

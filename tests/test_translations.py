@@ -9,7 +9,7 @@ import pytest
 read_po = pytest.importorskip("babel.messages.pofile").read_po
 
 ROOT = Path(__file__).parents[1]
-CATALOGUES = sorted([*ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"), *ROOT.glob("vaelib/locale/*.po")])
+CATALOGUES = sorted([*ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"), *ROOT.glob("vaelib/locale/*/LC_MESSAGES/*.po")])
 WORDS = {path.parent.name: tomllib.loads(path.read_text("utf-8")) for path in ROOT.glob("docs/locale/*/words.toml")}
 MARKUP = {
     "formulas": re.compile(r"\$[^$]+\$|\\(?:log|mathcal|mathbb|begin)\b[^\uac00-\ud7a3]*$"),
@@ -23,7 +23,7 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 def language_of(path):
     """The language of a catalogue."""
-    return path.stem if "vaelib" in path.relative_to(ROOT).parts[0] else path.relative_to(ROOT).parts[2]
+    return path.relative_to(ROOT / "vaelib" if path.stem == "vaelib" else ROOT / "docs").parts[1]
 
 
 def translated(path):

@@ -35,6 +35,7 @@ from .history import History as History
 from .images import LoadedImages as LoadedImages
 from .images import load_images as load_images
 from .laboratory import lab as lab
+from .languages import language as language
 from .latents import active_units as active_units
 from .latents import codes as codes
 from .latents import latent_activity as latent_activity

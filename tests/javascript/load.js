@@ -50,7 +50,7 @@ class Element {
 
 // The names asked for, out of the files joined; `frames` collects what waits for the next picture on screen.
 export function load(files, names) {
-  const text = files.map((file) => readFileSync(new URL(file, folder), "utf8")).join("\n");
+  const text = ["words.js", ...files].map((file) => readFileSync(new URL(file, folder), "utf8")).join("\n");
   const frames = [];
   const page = {
     document: { createElement: (name) => new Element(name), createElementNS: (_, name) => new Element(name) },

@@ -12,6 +12,7 @@ a table pads 9 and 10 differently; how many numbers there are, and all that is n
 
 import copy
 import math
+import os
 import re
 from itertools import zip_longest
 from typing import NamedTuple
@@ -101,6 +102,11 @@ def settle(outputs, stored, tolerance: dict, sanitize):
                 else:
                     output["text"] = expected
     return settled
+
+
+def pytest_configure(config):
+    """Let the notebooks speak English, as their stored outputs do, whatever the machine's locale."""
+    os.environ["VAELIB_LANG"] = "en"
 
 
 def pytest_itemcollected(item):

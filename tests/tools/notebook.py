@@ -66,7 +66,7 @@ def execute(notebook) -> None:
         coalesce_streams=True,
         resources={"metadata": {"path": str(FOLDER)}},
     )
-    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu", "VAELIB_LANG": "en"})
     notebook.metadata["vaelib"] = {"executed": fingerprint(notebook)}
 
 

@@ -54,7 +54,7 @@ class Runtime:
         client.km = client.create_kernel_manager()
         command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         client.km._kernel_spec = KernelSpec(argv=command, display_name="runtime", language="python")
-        client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+        client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu", "VAELIB_LANG": "en"})
         return [str(output) for cell in notebook.cells for output in cell.get("outputs", [])]
 
 

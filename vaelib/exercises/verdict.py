@@ -6,6 +6,8 @@ from functools import wraps
 
 import numpy as np
 
+from vaelib.languages import tr
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -16,7 +18,7 @@ class Verdict:
 
     def __repr__(self) -> str:
         """The line a notebook shows."""
-        mark = {True: "Right", False: "Not yet", None: "Not attempted"}[self.passed]
+        mark = {True: tr("Right"), False: tr("Not yet"), None: tr("Not attempted")}[self.passed]
         return f"{mark}: {self.message}"
 
 
@@ -31,13 +33,13 @@ def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
     @wraps(judge)
     def check(answer, *args, **kwargs) -> Verdict:
         if answer is ... or answer is None or _is_blank(answer):
-            return Verdict(None, "replace the ... above by your answer and run this cell again.")
+            return Verdict(None, tr("replace the ... above by your answer and run this cell again."))
         try:
             complaint = judge(answer, *args, **kwargs)
         except Exception as error:  # the reader's code may raise anything, and must read what it was
-            return Verdict(False, f"your answer raised {type(error).__name__}: {error}")
+            return Verdict(False, tr("your answer raised {error}", error=f"{type(error).__name__}: {error}"))
         if complaint is None:
-            return Verdict(True, (judge.__doc__ or "").strip().partition("\n")[0])
+            return Verdict(True, tr((judge.__doc__ or "").strip().partition("\n")[0]))
         return Verdict(False, complaint)
 
     return check
@@ -52,14 +54,17 @@ def _is_blank(answer) -> bool:
 def compare(got, wanted, what: str, *, rtol: float = 1e-4, atol: float = 1e-6) -> str | None:
     """None where `got` equals `wanted` within the tolerance, or else a sentence on shape or value."""
     if got is ... or got is None:
-        return f"{what} is missing: your function returned nothing. Does it end in return?"
+        return tr("{what} is missing: your function returned nothing. Does it end in return?", what=what)
     got, wanted = np.asarray(got), np.asarray(wanted)
     if not np.issubdtype(got.dtype, np.number):
-        return f"{what} should be numbers, got {got.dtype}."
+        return tr("{what} should be numbers, got {kind}.", what=what, kind=got.dtype)
     if got.shape != wanted.shape:
-        return f"{what} should have shape {wanted.shape}, got {got.shape}."
+        return tr("{what} should have shape {wanted}, got {got}.", what=what, wanted=wanted.shape, got=got.shape)
     if np.allclose(got, wanted, rtol=rtol, atol=atol):
         return None
     worst = np.unravel_index(np.argmax(np.abs(np.nan_to_num(got - wanted, nan=np.inf))), wanted.shape)
-    where = f" at index {tuple(map(int, worst))}" if worst else ""
-    return f"{what} should be {wanted[worst]:.6g}, got {got[worst]:.6g}{where}."
+    values = {"what": what, "wanted": wanted[worst], "got": got[worst]}
+    if not worst:
+        return tr("{what} should be {wanted:.6g}, got {got:.6g}.", **values)
+    index = tuple(map(int, worst))
+    return tr("{what} should be {wanted:.6g}, got {got:.6g} at index {index}.", index=index, **values)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from vaelib import checks
 from vaelib.explorer.encoded_images import DIGITS, EncodedImages
 from vaelib.explorer.model_widget import ModelWidget, static
+from vaelib.languages import tr
 from vaelib.widgets.browser import allow_widgets
 
 
@@ -16,14 +17,14 @@ def _drawing(sent, sketch: "Sketch") -> bytes:
     """What the page sent, a byte a pixel; what is none is no drawing, and the widget says so."""
     if isinstance(sent, memoryview | bytes) and len(bytes(sent)) in (0, math.prod(DIGITS)):
         return bytes(sent)
-    sketch.message = f"The page sent no drawing of {math.prod(DIGITS)} bytes. Run this cell again."
+    sketch.message = tr("The page sent no drawing of {size} bytes. Run this cell again.", size=math.prod(DIGITS))
     return b""
 
 
 class Sketch(ModelWidget):
     """A canvas to draw on, q(z|x) on the plane, its reconstruction and a few draws; made by `draw_digit`."""
 
-    _esm = static("engine.js", "parts.js", "paper.js", "sketch.js", "sketch-widget.js")
+    _esm = static("words.js", "engine.js", "parts.js", "paper.js", "sketch.js", "sketch-widget.js")
     needs = ("decode", "encode")
     drawn = traitlets.Bytes().tag(sync=True, from_json=_drawing)
 

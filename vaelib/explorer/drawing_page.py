@@ -12,6 +12,7 @@ from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import deflated_plane, filled_page, weights_text, write_page
+from vaelib.languages import tr
 
 
 def save_drawing_page(
@@ -47,10 +48,10 @@ def save_drawing_page(
         "drawing",
         title=title,
         style=static("vaelib.css", "page.css"),
-        code=static("engine.js", "parts.js", "paper.js", "sketch.js", "page.js", "sketch-page.js"),
+        code=static("words.js", "engine.js", "parts.js", "paper.js", "sketch.js", "page.js", "sketch-page.js"),
         state=_state(encoded),
         opens="openSketchPage",
-        without="This page encodes the digit itself and needs JavaScript.",
+        without=tr("This page encodes the digit itself and needs JavaScript."),
     )
     return write_page(page, path, limit=limit, overwrite=overwrite)
 

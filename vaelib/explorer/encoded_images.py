@@ -7,6 +7,7 @@ from vaelib import checks
 from vaelib.data import load_mnist
 from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.figures import class_colors
+from vaelib.languages import tr
 
 DRAWS = 500  # codes from a prior of the model's own, of which "Draw from the prior" shows one
 IN_A_BYTE = 256  # classes that a page is told of, a byte an image
@@ -51,8 +52,13 @@ class EncodedImages:
             codes = self.model.encode(self.model.asked(self.images, self.labels))[0] if len(self.images) else nothing
             return codes, self.model.draws(DRAWS), ""
         except (TypeError, ValueError) as error:
-            sizes = f"codes of {self.model.latent} numbers and images of {self.model.pixels}"
-            return nothing, None, f"This model cannot be explored with {sizes}: {error}"
+            problem = tr(
+                "This model cannot be explored with codes of {latent} numbers and images of {pixels}: {error}",
+                latent=self.model.latent,
+                pixels=self.model.pixels,
+                error=error,
+            )
+            return nothing, None, problem
 
     def _choices(self) -> list[str]:
         """The names of the labels that a reader may ask for, none for a model without labels."""
@@ -70,7 +76,7 @@ class EncodedImages:
     @property
     def origin(self) -> str:
         """What the code 0 is."""
-        return "z = 0, the mean of the prior." if self.draws is None else "z = 0."
+        return tr("z = 0, the mean of the prior.") if self.draws is None else "z = 0."
 
     @property
     def encodes(self) -> bool:
@@ -80,8 +86,9 @@ class EncodedImages:
     def name(self, index: int) -> str:
         """The words for an image."""
         if self.labels is None:
-            return f"Image {index}"
-        return f"Image {index}, {word_for(self.classes)} {self.classes[self.labels[index]]}"
+            return tr("Image {index}", index=index)
+        name = self.classes[self.labels[index]]
+        return tr("Image {index}, {word} {name}", index=index, word=word_for(self.classes), name=name)
 
     def plane(self, axes: tuple[int, int]) -> dict:
         """The codes on two dimensions of z for the page: a byte a coordinate, 127 at the end of its reach."""
@@ -112,7 +119,7 @@ def as_bytes(x: Float[np.ndarray, "*shape"]) -> np.ndarray:
 
 def word_for(classes: tuple[str, ...]) -> str:
     """What a class is called: a digit where all are numbers of one figure."""
-    return "digit" if all(name in "0123456789" for name in classes) else "class"
+    return tr("digit") if all(name in "0123456789" for name in classes) else tr("class")
 
 
 def _checked(images, labels, model: CompiledModel) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:

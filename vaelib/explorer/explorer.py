@@ -13,6 +13,7 @@ from vaelib import checks
 from vaelib.explorer.compiled_model import finite_vector, traversal
 from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.model_widget import ModelWidget, static
+from vaelib.languages import tr
 from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
 LEAST = 12  # screen pixels, the least height and width of a picture in the strip that is shown without a kernel
@@ -25,7 +26,7 @@ class Picture(ModelWidget):
     A model of x given y has `choices`, the labels' names, and `asked`, the number of the one that is asked for.
     """
 
-    _esm = static("engine.js", "parts.js", "picture.js", "picture-widget.js")
+    _esm = static("words.js", "engine.js", "parts.js", "picture.js", "picture-widget.js")
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     caption = traitlets.Unicode().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)
@@ -69,7 +70,9 @@ class Explorer(WithStill):
         yield from (self.sliders[dim] for dim in first)
         rest = [self.sliders[dim] for dim in self.order if dim not in first]
         if rest:
-            title = f"{len(rest)} more dimension{'s' * (len(rest) > 1)} of z, less active"
+            title = tr("{count} more dimensions of z, less active", count=len(rest))
+            if len(rest) == 1:
+                title = tr("1 more dimension of z, less active")
             folded = ipywidgets.Accordion([ipywidgets.VBox(rest)], selected_index=None if first else 0)
             folded.set_title(0, title)
             yield folded
@@ -82,11 +85,12 @@ class Explorer(WithStill):
             return made
 
         works, encodes = not self.message, self._encoded.encodes
+        straight = tr("a straight line to the code of another image")
         return [
-            button("Draw from the prior", self.draw, f"z ~ {self._encoded.prior}", works),
-            button("Encode a real digit", self.encode, "z = mean of q(z|x) of a random image", encodes),
-            button("Interpolate to another", self.interpolate, "a straight line to the code of another image", encodes),
-            button("Reset", self.reset, "z = 0", works),
+            button(tr("Draw from the prior"), self.draw, f"z ~ {self._encoded.prior}", works),
+            button(tr("Encode a real digit"), self.encode, tr("z = mean of q(z|x) of a random image"), encodes),
+            button(tr("Interpolate to another"), self.interpolate, straight, encodes),
+            button(tr("Reset"), self.reset, "z = 0", works),
         ]
 
     @property
@@ -134,7 +138,7 @@ class Explorer(WithStill):
         self.picture.original = b""
         draws = self._encoded.draws
         z = self._rng.standard_normal(len(self.sliders)) if draws is None else self._rng.choice(draws)
-        self.move(z, caption=f"A draw from the prior, z ~ {self._encoded.prior}.")
+        self.move(z, caption=tr("A draw from the prior, z ~ {prior}.", prior=self._encoded.prior))
 
     def reset(self) -> None:
         """Go back to z = 0."""
@@ -144,22 +148,25 @@ class Explorer(WithStill):
     def encode(self, index: int | None = None) -> None:
         """Go to the code of a real image, one at random or the one asked for, and show it beside its reconstruction."""
         index = self._show(index)
-        self.move(self._encoded.codes[index], caption=f"{self._encoded.name(index)}: z is the mean of q(z|x).")
+        caption = tr("{image}: z is the mean of q(z|x).", image=self._encoded.name(index))
+        self.move(self._encoded.codes[index], caption=caption)
 
     def interpolate(self, index: int | None = None) -> None:
         """Walk on a straight line through z to the code of another real image."""
         index = self._show(index)
-        self.move(
-            self._encoded.codes[index], caption=f"On a straight line to {self._encoded.name(index)}.", seconds=2.0
-        )
+        caption = tr("On a straight line to {image}.", image=self._encoded.name(index))
+        self.move(self._encoded.codes[index], caption=caption, seconds=2.0)
 
     def combine(self, a: int, b: int, c: int) -> None:
         """Go to the code a - b + c of three real images, given by their indices."""
         a, b, c = (self._known(index) for index in (a, b, c))
-        names = [self._encoded.name(index).replace("Image", "image") for index in (a, b, c)]
+        names = {
+            letter: self._encoded.name(index).replace("Image", "image")
+            for letter, index in zip("abc", (a, b, c), strict=True)
+        }
         codes = self._encoded.codes
         self.picture.original = b""
-        self.move(codes[a] - codes[b] + codes[c], caption="z = a − b + c: {}, minus {}, plus {}.".format(*names))
+        self.move(codes[a] - codes[b] + codes[c], caption=tr("z = a − b + c: {a}, minus {b}, plus {c}.", **names))
 
     def _known(self, index: int | None) -> int:
         """The index of a real image, one at random for None."""
@@ -189,7 +196,7 @@ class Explorer(WithStill):
         if self.message:
             return None
         strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11), y=self.picture.asked)
-        words = "Rows of decoded digits: in each, one dimension of z runs from -3 to 3."
+        words = tr("Rows of decoded digits: in each, one dimension of z runs from -3 to 3.")
         return _png(strip, self._encoded.model.image_shape), words
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import filled_page, write_page
+from vaelib.languages import tr
 from vaelib.widgets import LiveFigure
 from vaelib.widgets.frames import frames_of
 
@@ -48,8 +49,8 @@ def page_of(frames: dict, title: str) -> str:
         "figure",
         title=title,
         style=static("vaelib.css", "page.css"),
-        code=static("engine.js", "parts.js", "page.js", "frames.js"),
+        code=static("words.js", "engine.js", "parts.js", "page.js", "frames.js"),
         state=frames,
         opens="openFrames",
-        without="The sliders need JavaScript.",
+        without=tr("The sliders need JavaScript."),
     )

@@ -11,6 +11,7 @@ from vaelib import checks
 from vaelib.explorer.compiled_model import CompiledModel, finite_vector
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
+from vaelib.languages import page_words
 
 STATIC = files("vaelib.explorer") / "static"
 
@@ -32,13 +33,14 @@ class ModelWidget(anywidget.AnyWidget):
     latent = traitlets.Int().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     plane = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
     needs: tuple[str, ...] = ("decode",)
 
     def __init__(self, encoded: EncodedImages, **state):
         """Start listening."""
         self._model: CompiledModel = encoded.model
         shape, latent = list(self._model.image_shape), self._model.latent
-        super().__init__(image_shape=shape, latent=latent, message=encoded.problem, **state)
+        super().__init__(image_shape=shape, latent=latent, message=encoded.problem, words=page_words(), **state)
         self.on_msg(self._answer)
 
     def _answer(self, _, question, __) -> None:

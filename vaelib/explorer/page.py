@@ -16,6 +16,7 @@ from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.files import write_atomically
+from vaelib.languages import language, page_words, tr
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
 COMMENT = re.compile(r"^ *(//|/\*\*|\*).*\n", re.MULTILINE)  # a line of its own; a page's reader has the sources
@@ -84,10 +85,10 @@ def _page(encoded: EncodedImages, title: str) -> str:
         "explorer",
         title=title,
         style=static("vaelib.css", "page.css"),
-        code=static("engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"),
+        code=static("words.js", "engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"),
         state=state,
         opens="openPage",
-        without="This page decodes the digit itself and needs JavaScript.",
+        without=tr("This page decodes the digit itself and needs JavaScript."),
     )
 
 
@@ -104,6 +105,8 @@ def filled_page(name: str, *, title: str, style: str, code: str, state: dict, op
         "state": embedded(state),
         "opens": opens,
         "without": without,
+        "language": language(),
+        "words": embedded(page_words()),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], static("page.html"))
 

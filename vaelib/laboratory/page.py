@@ -11,6 +11,7 @@ from vaelib.explorer.model_widget import static as explorer_static
 from vaelib.explorer.page import deflated, filled_page, write_page
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.widget import opening, page_text, prepare
+from vaelib.languages import tr
 
 TRAINED = 2000  # images on a page
 
@@ -54,7 +55,7 @@ def save_page(
         code=page_code(),
         state=page_state(images, labels, image_shape=image_shape, limit=limit, **settings),
         opens="openLabPage",
-        without="This page trains the model itself and needs JavaScript.",
+        without=tr("This page trains the model itself and needs JavaScript."),
     )
     return write_page(page, path, limit=None, overwrite=overwrite)
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import anywidget
 import numpy as np
+import traitlets
 from jaxtyping import Float
 
 from vaelib import checks
@@ -17,6 +18,7 @@ from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.images import Images, lab_images
 from vaelib.laboratory.settings import RING, RING_SHAPE, Settings
 from vaelib.laboratory.weights import flat_weights, model_with
+from vaelib.languages import page_words
 from vaelib.models import VAE
 from vaelib.widgets.browser import allow_widgets
 
@@ -27,15 +29,14 @@ VIEWS = ("random.js", "controls.js", "layout.js", "plane.js", "points.js", "curv
 @cache
 def worker_text() -> str:
     """The worker's code."""
-    return COMMENT.sub("", static(*ENGINE))
+    return COMMENT.sub("", explorer_static("words.js") + static(*ENGINE))
 
 
 @cache
 def page_text() -> str:
     """The code of the controls and views, with the worker's text inside."""
-    return "\n".join(
-        [f"const WORKER = {embedded(worker_text())};", explorer_static("parts.js", "paper.js"), static(*VIEWS)]
-    )
+    shared = explorer_static("words.js", "parts.js", "paper.js")
+    return "\n".join([f"const WORKER = {embedded(worker_text())};", shared, static(*VIEWS)])
 
 
 def opening(images: Images, settings: Settings) -> dict:
@@ -61,10 +62,11 @@ class Lab(anywidget.AnyWidget):
 
     _esm = "\n".join([page_text(), static("lab-widget.js")])
     _css = "\n".join([explorer_static("vaelib.css"), static("lab.css")])
+    words = traitlets.Dict().tag(sync=True)
 
     def __init__(self, images: Images, settings: Settings, model: VAE | None):
         """Start listening."""
-        super().__init__()
+        super().__init__(words=page_words())
         self._images, self.settings, self.steps = images, settings, 0
         self._weights = None if model is None else flat_weights(model)
         self.on_msg(self._answer)

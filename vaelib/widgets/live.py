@@ -16,6 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vaelib.languages import tr
 from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
 WIDE = {"description_width": "initial"}
@@ -69,7 +70,7 @@ class LiveFigure(WithStill):
             self._alert.value = ""
         except Exception as error:  # a callback's exception has no cell to appear under, so it is shown here
             moved = ", ".join(f"{name} = {value}" for name, value in self.values.items())
-            text = f"The figure could not be drawn at {moved}. {type(error).__name__}: {error}"
+            text = tr("The figure could not be drawn at {values}.", values=moved) + f" {type(error).__name__}: {error}"
             self._alert.value = f'<div role="alert">{html.escape(text)}</div>'
         self._image.layout.display = "none" if self.message else None
         self._alert.layout.display = None if self.message else "none"

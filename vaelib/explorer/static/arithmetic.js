@@ -20,7 +20,7 @@ function operand({ titles, image_shape }, digits, { name, sign, start }, onPick)
   const size = digits.length / titles.length;
   const { canvas, draw } = imageCanvas(image_shape, name);
   const options = titles.map((title, index) => element("option", { value: index }, [title]));
-  const select = element("select", { "aria-label": `Image ${name}` }, options);
+  const select = element("select", { "aria-label": tr("Image {name}", { name }) }, options);
   const show = () => {
     const index = Number(select.value);
     draw(Float32Array.from(digits.subarray(index * size, (index + 1) * size), (v) => v / 255), `${name}: ${titles[index]}`);
@@ -46,12 +46,12 @@ function arithmetic(page, digits, move) {
   if (!count) return element("div", { hidden: "" });
   const go = () => {
     const picked = parts.map(({ index }) => index());
-    const words = picked.map((index) => page.titles[index].replace(/^I/, "i"));
-    move(combined(picked.map((index) => page.codes[index])), `z = a − b + c: ${words[0]}, minus ${words[1]}, plus ${words[2]}.`);
+    const [a, b, c] = picked.map((index) => page.titles[index].replace(/^I/, "i"));
+    move(combined(picked.map((index) => page.codes[index])), tr("z = a − b + c: {a}, minus {b}, plus {c}.", { a, b, c }));
   };
   const parts = OPERANDS.map(([name, sign], i) => operand(page, digits, { name, sign, start: i % count }, go));
-  const button = element("button", { type: "button" }, ["Go to a − b + c"]);
+  const button = element("button", { type: "button" }, [tr("Go to a − b + c")]);
   button.addEventListener("click", go);
-  const summary = element("summary", {}, ["Arithmetic on codes"]);
+  const summary = element("summary", {}, [tr("Arithmetic on codes")]);
   return element("details", { class: "arithmetic" }, [summary, element("div", { class: "bar" }, [...parts.map(({ line }) => line), button])]);
 }

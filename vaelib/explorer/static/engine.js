@@ -66,9 +66,9 @@ function network(header, data) {
   };
 }
 
-const DAMAGED = "The decoder yields NaN: its weights are damaged. Train or load it again.";
-const SILENCE =
-  "The kernel does not answer: it is busy, or it has stopped. If it has stopped, restart it and run this cell again.";
+const damaged = () => tr("The decoder yields NaN: its weights are damaged. Train or load it again.");
+const silence = () =>
+  tr("The kernel does not answer: it is busy, or it has stopped. If it has stopped, restart it and run this cell again.");
 
 /**
  * Questions to the kernel. It answers when the cells before them are done, so none is given up; `onSilence` is called
@@ -90,7 +90,7 @@ function asker(model, onSilence) {
   return (ask, details = {}) =>
     new Promise((resolve, reject) => {
       const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
-      const timer = setTimeout(() => onSilence(new Error(SILENCE)), 10_000);
+      const timer = setTimeout(() => onSilence(new Error(silence())), 10_000);
       open.set(id, { resolve, reject, timer });
       model.send({ ask, id, ...details });
     });

@@ -44,7 +44,7 @@ async function openFrames({ width, height, alt, sliders, base, frames }, el) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
   const fail = () => {
-    alert.textContent = "The pictures in this page are damaged or cut off. Load the page again.";
+    alert.textContent = tr("The pictures in this page are damaged or cut off. Load the page again.");
     alert.hidden = false;
   };
   const at = sliders.map(({ start }) => start);
@@ -57,7 +57,7 @@ async function openFrames({ width, height, alt, sliders, base, frames }, el) {
       context.drawImage(background, 0, 0);
       if (image) context.drawImage(image, left, upper);
       const words = sliders.map(({ label, places: all }, i) => `${label} ${all[places[i]]}`);
-      canvas.setAttribute("aria-label", `${alt} Now ${words.join(", ")}.`);
+      canvas.setAttribute("aria-label", tr("{alt} Now {places}.", { alt, places: words.join(", ") }));
     },
     fail,
   );

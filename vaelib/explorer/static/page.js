@@ -102,10 +102,10 @@ function buttons(page, digits, state, move) {
   const draw = () => page.draws?.[Math.floor(Math.random() * page.draws.length)] ?? Array.from(normals(page.names.length));
   /** @type {[string, boolean, () => void][]} */
   const actions = [
-    ["Draw from the prior", true, () => move(draw(), `A draw from the prior, z ~ ${page.prior}.`)],
-    ["Encode a real digit", count > 0, real((title) => `${title}: z is the mean of q(z|x).`, 0.3)],
-    ["Interpolate to another", count > 0, real((title) => `On a straight line to ${title}.`, 2)],
-    ["Reset", true, () => move(page.names.map(() => 0), page.origin)],
+    [tr("Draw from the prior"), true, () => move(draw(), tr("A draw from the prior, z ~ {prior}.", { prior: page.prior }))],
+    [tr("Encode a real digit"), count > 0, real((image) => tr("{image}: z is the mean of q(z|x).", { image }), 0.3)],
+    [tr("Interpolate to another"), count > 0, real((image) => tr("On a straight line to {image}.", { image }), 2)],
+    [tr("Reset"), true, () => move(page.names.map(() => 0), page.origin)],
   ];
   return actions.map(([name, enabled, action]) => {
     const button = element("button", { type: "button" }, [name]);
@@ -146,7 +146,7 @@ async function openPage(page, el, weights = weightsFrom(page.weights, page.heade
   const column = element("div", { class: "sliders" }, lines.slice(0, SHOWN));
   const rest = lines.slice(SHOWN);
   if (rest.length) {
-    const summary = element("summary", {}, [`${rest.length} more dimensions of z, less active`]);
+    const summary = element("summary", {}, [tr("{count} more dimensions of z, less active", { count: rest.length })]);
     column.append(element("details", {}, [summary, ...rest]));
   }
   const digits = await inflate(page.digits);
@@ -159,7 +159,7 @@ async function openPage(page, el, weights = weightsFrom(page.weights, page.heade
     const { decode } = engineFrom({ decode: page.header }, [await loading]);
     shown.start({ decode });
   } catch {
-    shown.fail(new Error("The decoder's weights in this page are damaged or cut off. Write or load the page again."));
+    shown.fail(new Error(tr("The decoder's weights in this page are damaged or cut off. Write or load the page again.")));
   }
 }
 

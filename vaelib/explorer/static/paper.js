@@ -55,7 +55,7 @@ function drawing(onStroke) {
     class: "paper",
     tabindex: 0,
     role: "application",
-    "aria-label": "Draw a digit here. With keys: arrows move the pen, Space lowers and raises it.",
+    "aria-label": tr("Draw a digit here. With keys: arrows move the pen, Space lowers and raises it."),
   });
   const context = contextOf(canvas);
   Object.assign(context, { lineWidth: PEN.width, lineCap: "round", lineJoin: "round", strokeStyle: "#fff" });

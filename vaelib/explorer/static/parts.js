@@ -193,7 +193,7 @@ function plane({ points, labels, palette, classes, reach, names }, onMove) {
       const [rx, ry] = std.map((value) => value * scale);
       setAttributes(spread, { rx, ry });
     }
-    svg.setAttribute("aria-label", `The plane of ${names.join(" and ")}, at ${spoken(at)}`);
+    svg.setAttribute("aria-label", tr("The plane of {first} and {second}, at {z}", { first: names[0], second: names[1], z: spoken(at) }));
   };
   if (onMove) return { svg, show: letMove(svg, show, onMove, { width, margin, scale, far, reach }) };
   svg.setAttribute("role", "img");
@@ -225,7 +225,7 @@ function lens(svg, { width, margin, pixels }) {
     setAttributes(ellipse, { rx: std[0] * scale, ry: std[1] * scale });
     const place = (/** @type {number[]} */ [a, b]) => `M${cx + (a - at[0]) * scale} ${cy - (b - at[1]) * scale}h0`;
     dots.setAttribute("d", draws.map(place).join(""));
-    label.textContent = `${larger} times larger`;
+    label.textContent = tr("{count} times larger", { count: larger });
   };
 }
 
@@ -253,7 +253,7 @@ function nearest(svg, codes, named, { width, margin, place }) {
   svg.addEventListener("pointermove", (event) => {
     const [x, y] = within(svg, event, width);
     const far = places.map((at) => Math.hypot(at[0] - x, at[1] - y));
-    text.textContent = `nearest real image: ${named[far.indexOf(Math.min(...far))]}`;
+    text.textContent = tr("nearest real image: {name}", { name: named[far.indexOf(Math.min(...far))] });
   });
   svg.addEventListener("pointerleave", () => (text.textContent = ""));
   return text;
@@ -272,7 +272,7 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDo
  */
 function letMove(svg, show, onMove, { width, margin, scale, far, reach }) {
   let at = [0, 0];
-  const description = "plane in which arrow keys move a point";
+  const description = tr("plane in which arrow keys move a point");
   setAttributes(svg, { tabindex: 0, role: "application", "aria-roledescription": description });
   const clip = (/** @type {number} */ value, /** @type {number} */ limit) => Math.min(limit, Math.max(-limit, value));
   const go = (/** @type {number[]} */ to) => {

@@ -36,6 +36,7 @@ function onKey(event, slider) {
 
 /** @param {{ model: WidgetState, el: HTMLElement }} widget */
 async function render({ model, el }) {
+  speak(model.get("words"));
   const ids = model.get("sliders").map((/** @type {string} */ reference) => reference.slice(prefix.length));
   const sliders = await Promise.all(ids.map((/** @type {string} */ id) => model.widget_manager.get_model(id)));
   const shown = picture({ state: model, sliders, el });

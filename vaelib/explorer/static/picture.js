@@ -9,15 +9,15 @@
  */
 function picture({ state, sliders, el, carry = false }) {
   const shape = state.get("image_shape");
-  const decoded = imageCanvas(shape, "The decoded digit");
-  const real = imageCanvas(shape, "The real digit");
+  const decoded = imageCanvas(shape, tr("The decoded digit"));
+  const real = imageCanvas(shape, tr("The real digit"));
   const stage = element("div", { class: "stage" });
   const pair = element("div", { class: "pair" });
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
   const caption = element("p", { class: "caption", role: "status" });
-  const realFigure = figure(real.canvas, "real x");
+  const realFigure = figure(real.canvas, tr("real x"));
   const asked = choice(state);
-  pair.append(figure(decoded.canvas, asked.line.hidden ? "decoded E[x|z]" : "decoded E[x|z, y]"), realFigure);
+  pair.append(figure(decoded.canvas, asked.line.hidden ? tr("decoded E[x|z]") : tr("decoded E[x|z, y]")), realFigure);
   stage.append(pair);
   el.classList.add("vaelib");
   el.append(asked.line, stage, alert, caption);
@@ -36,11 +36,11 @@ function picture({ state, sliders, el, carry = false }) {
     alert.textContent = error.message;
   };
   const draw = (/** @type {number[]} */ at, /** @type {Float32Array} */ x) => {
-    if (x.some(Number.isNaN)) return fail(new Error(DAMAGED));
+    if (x.some(Number.isNaN)) return fail(new Error(damaged()));
     stage.hidden = false;
     alert.hidden = true;
     decoded.canvas.z = at;
-    decoded.draw(x, `The decoded digit at z = ${spoken(at)}`);
+    decoded.draw(x, tr("The decoded digit at z = {z}", { z: spoken(at) }));
     pad?.show(at);
   };
   let show = (/** @type {number[]} */ _) => {};
@@ -112,13 +112,13 @@ function picture({ state, sliders, el, carry = false }) {
       changed();
     });
     pad.show(z());
-    stage.append(figure(pad.svg, PLANE));
+    stage.append(figure(pad.svg, tr("Drag the point, or use the arrow keys. The circles are 1, 2 and 3 spreads of N(0, I).")));
   }
   const onMessage = (/** @type {{ glide?: Glide }} */ content) => content.glide && move(content.glide);
   const onLive = () => {
     if (sliders.every((slider) => slider.comm_live !== false)) return;
-    if (needsKernel) fail(new Error(SILENCE));
-    else caption.textContent = `${SILENCE} ${STILL}`;
+    if (needsKernel) fail(new Error(silence()));
+    else caption.textContent = `${silence()} ${tr("The sliders still work, the buttons do not.")}`;
   };
   sliders.forEach((slider) => slider.on("change:value", onSlider));
   sliders.forEach((slider) => slider.on("comm_live_update", onLive));
@@ -154,7 +154,7 @@ function choice(state) {
   const names = state.get("choices");
   const options = names.map((/** @type {string} */ name, /** @type {number} */ y) => element("option", { value: y }, [name]));
   const select = element("select", {}, options);
-  const line = element("label", { class: "asked" }, ["ask for y = ", select]);
+  const line = element("label", { class: "asked" }, [tr("ask for y = "), select]);
   line.hidden = !names.length;
   const tell = () => (select.value = String(state.get("asked")));
   select.addEventListener("change", () => {
@@ -172,5 +172,3 @@ function choice(state) {
 }
 
 const ROUNDED = 1e-3;
-const PLANE = "Drag the point, or use the arrow keys. The circles are 1, 2 and 3 spreads of N(0, I).";
-const STILL = "The sliders still work, the buttons do not.";

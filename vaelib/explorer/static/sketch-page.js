@@ -14,6 +14,6 @@ async function openSketchPage(page, el) {
     const { encode, decode } = engineFrom(headers, await Promise.all(weights));
     shown.start({ encode, decode });
   } catch {
-    shown.fail(new Error("The model's weights in this page are damaged or cut off. Write or load the page again."));
+    shown.fail(new Error(tr("The model's weights in this page are damaged or cut off. Write or load the page again.")));
   }
 }

@@ -9,14 +9,14 @@ const DRAWS = 4;
  */
 function sketch({ state, el }) {
   const [shape, latent, place] = [state.get("image_shape"), state.get("latent"), /** @type {Plane} */ (state.get("plane"))];
-  const names = ["what the encoder sees", "reconstruction"];
+  const names = [tr("what the encoder sees"), tr("reconstruction")];
   const seen = names.map((name) => imageCanvas(shape, name));
-  const samples = Array.from({ length: DRAWS }, (_, i) => imageCanvas(shape, `draw ${i + 1}`));
+  const samples = Array.from({ length: DRAWS }, (_, i) => imageCanvas(shape, tr("draw {number}", { number: i + 1 })));
   const pad = plane(place, null);
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
   const caption = element("p", { class: "caption", role: "status" });
-  const clearButton = element("button", { type: "button", class: "jupyter-button" }, ["Clear"]);
-  const againButton = element("button", { type: "button", class: "jupyter-button" }, ["New draws"]);
+  const clearButton = element("button", { type: "button", class: "jupyter-button" }, [tr("Clear")]);
+  const againButton = element("button", { type: "button", class: "jupyter-button" }, [tr("New draws")]);
   let noise = normals(DRAWS * latent);
   /** @type {Engine} */
   let engine;
@@ -33,11 +33,11 @@ function sketch({ state, el }) {
     }, 300);
   });
   const stage = element("div", { class: "stage" }, [
-    figure(paper.canvas, "draw a digit here"),
-    figure(pad.svg, "q(z|x): its mean and one standard deviation"),
+    figure(paper.canvas, tr("draw a digit here")),
+    figure(pad.svg, tr("q(z|x): its mean and one standard deviation")),
     element("div", { class: "stage small" }, [
       ...seen.map(({ canvas }, i) => figure(canvas, names[i])),
-      ...samples.map(({ canvas }, i) => figure(canvas, `draw ${i + 1}`)),
+      ...samples.map(({ canvas }, i) => figure(canvas, tr("draw {number}", { number: i + 1 }))),
     ]),
   ]);
   el.classList.add("vaelib");
@@ -70,7 +70,7 @@ function sketch({ state, el }) {
    * @param {{ x: Float32Array, code: Float32Array, at: number[][], decoded: Float32Array[] }} seen
    */
   const show = (_, { x, code, at, decoded }) => {
-    if (decoded.some((y) => y.some(Number.isNaN))) return fail(new Error(DAMAGED));
+    if (decoded.some((y) => y.some(Number.isNaN))) return fail(new Error(damaged()));
     stage.hidden = false;
     alert.hidden = true;
     seen[0].draw(x.map((v) => v / 255));
@@ -79,7 +79,8 @@ function sketch({ state, el }) {
     const on = (/** @type {Vector} */ values) => place.axes.map((axis) => values[axis]);
     const [mu, std] = [on(code.slice(0, latent)), on(code.slice(latent))];
     pad.show(mu, std, at.slice(1).map(on));
-    caption.textContent = `q(z|x): mean ${spoken(mu)}, standard deviation ${spoken(std)} in ${place.names.join(", ")}`;
+    const values = { mean: spoken(mu), deviation: spoken(std), names: place.names.join(", ") };
+    caption.textContent = tr("q(z|x): mean {mean}, standard deviation {deviation} in {names}", values);
   };
   let look = (/** @type {Uint8Array} */ _) => {};
 

@@ -1,32 +1,32 @@
 // The lab's controls: a table of what can be set, and the elements that set it.
 
 const FULL_SPEED = 1e6;
-/** @type {[string, number][]} */
-const SPEEDS = [
-  ["1 step a second", 1],
-  ["10 steps a second", 10],
-  ["100 steps a second", 100],
-  ["full speed", FULL_SPEED],
+/** @type {() => [string, number][]} */
+const speeds = () => [
+  [tr("1 step a second"), 1],
+  [tr("10 steps a second"), 10],
+  [tr("100 steps a second"), 100],
+  [tr("full speed"), FULL_SPEED],
 ];
 
 /**
  * `restarts` says that a change needs new weights; `when` says under which settings a control has an effect.
- * @type {LabControl[]}
  */
-const CONTROLS = [
-  { group: "Data, starts anew", name: "data", label: "Data", options: { images: "Images", ring: "Doersch's ring" }, restarts: true },
-  { group: "Objective", name: "beta", label: "β, weight of the KL", values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 256], when: (s) => s.kl },
-  { group: "Objective", name: "kl", label: "KL to the prior" },
-  { group: "Objective", name: "noise", label: "Noise in z" },
-  { group: "Objective", name: "warm_up", label: "Warm-up of β, in steps", values: [0, 200, 500, 1000, 2000, 5000], when: (s) => s.kl },
-  { group: "Likelihood", name: "likelihood", label: "p(x|z)", options: { bernoulli: "Bernoulli", gaussian: "Gaussian" } },
-  { group: "Likelihood", name: "sigma", label: "σ of the Gaussian", values: [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1], when: (s) => s.likelihood === "gaussian" },
-  { group: "Steps", name: "learning_rate", label: "Learning rate", values: [1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 0.1, 1] },
-  { group: "Steps", name: "freeze_encoder", label: "Freeze the encoder" },
-  { group: "Steps", name: "freeze_decoder", label: "Freeze the decoder" },
-  { group: "Network, starts anew", name: "latent", label: "Dimensions of z", values: [2, 3, 5, 10, 20], restarts: true },
-  { group: "Network, starts anew", name: "seed", label: "Seed", number: true, restarts: true },
-];
+const controls = () =>
+  /** @type {LabControl[]} */ ([
+    { group: tr("Data, starts anew"), name: "data", label: tr("Data"), options: { images: tr("Images"), ring: tr("Doersch's ring") }, restarts: true },
+    { group: tr("Objective"), name: "beta", label: tr("β, weight of the KL"), values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 256], when: (s) => s.kl },
+    { group: tr("Objective"), name: "kl", label: tr("KL to the prior") },
+    { group: tr("Objective"), name: "noise", label: tr("Noise in z") },
+    { group: tr("Objective"), name: "warm_up", label: tr("Warm-up of β, in steps"), values: [0, 200, 500, 1000, 2000, 5000], when: (s) => s.kl },
+    { group: tr("Likelihood"), name: "likelihood", label: "p(x|z)", options: { bernoulli: tr("Bernoulli"), gaussian: tr("Gaussian") } },
+    { group: tr("Likelihood"), name: "sigma", label: tr("σ of the Gaussian"), values: [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1], when: (s) => s.likelihood === "gaussian" },
+    { group: tr("Steps"), name: "learning_rate", label: tr("Learning rate"), values: [1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 0.1, 1] },
+    { group: tr("Steps"), name: "freeze_encoder", label: tr("Freeze the encoder") },
+    { group: tr("Steps"), name: "freeze_decoder", label: tr("Freeze the decoder") },
+    { group: tr("Network, starts anew"), name: "latent", label: tr("Dimensions of z"), values: [2, 3, 5, 10, 20], restarts: true },
+    { group: tr("Network, starts anew"), name: "seed", label: tr("Seed"), number: true, restarts: true },
+  ]);
 
 /**
  * The settings with other data. Points of a plane are no probabilities, and the ring is thinner than a Gaussian for pixels.
@@ -96,9 +96,10 @@ function controlOf(control, value, onChange) {
  * @param {(changed: Partial<LabSettings>, restarts: boolean) => void} onChange
  */
 function controlPanel(settings, onChange) {
+  const all = controls();
   /** @type {Record<string, any>} */
   let now = { ...settings };
-  const made = CONTROLS.map((control) => ({
+  const made = all.map((control) => ({
     control,
     ...controlOf(control, now[control.name], (value) => {
       now[control.name] = value;
@@ -113,7 +114,7 @@ function controlPanel(settings, onChange) {
       for (const input of line.querySelectorAll("input, select")) /** @type {HTMLInputElement} */ (input).disabled = off;
     }
   };
-  const groups = [...new Set(CONTROLS.map((control) => control.group))].map((name) =>
+  const groups = [...new Set(all.map((control) => control.group))].map((name) =>
     element("fieldset", {}, [
       element("legend", {}, [name]),
       ...made.filter(({ control }) => control.group === name).map(({ line }) => line),
@@ -148,11 +149,12 @@ function codeOf(settings, defaults) {
  * @param {LabSettings} settings
  */
 function settingsFrom(fragment, settings) {
+  const known = controls();
   const named = new URLSearchParams(fragment.replace(/^#/, ""));
   /** @type {Record<string, any>} */
   const found = named.get("data") === "ring" ? withData(settings, "ring") : { ...settings };
   for (const [name, text] of named) {
-    const control = CONTROLS.find((known) => known.name === name);
+    const control = known.find((one) => one.name === name);
     const value = control?.options ? text : text === "true" ? true : text === "false" ? false : Number(text);
     const fits = control?.options ? text in control.options : typeof value === typeof found[name] && Number.isFinite(Number(value));
     const positive = typeof value !== "number" || value > 0 || (value === 0 && ["warm_up", "seed", "beta"].includes(name));
@@ -166,7 +168,7 @@ function settingsFrom(fragment, settings) {
  * @param {LabSettings} defaults
  */
 function fragmentOf(settings, defaults) {
-  const changed = CONTROLS.map(({ name }) => name).filter(
+  const changed = controls().map(({ name }) => name).filter(
     (name) => /** @type {any} */ (settings)[name] !== /** @type {any} */ (defaults)[name],
   );
   return `#${changed.map((name) => `${name}=${/** @type {any} */ (settings)[name]}`).join("&")}`;

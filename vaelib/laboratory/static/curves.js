@@ -75,7 +75,7 @@ function curves(name, lines) {
       context.stroke();
     }
     const words = lines.flatMap(({ key, label }) => (points[key]?.length ? [`${label} ${points[key].at(-1)?.[1].toFixed(1)}`] : []));
-    canvas.setAttribute("aria-label", `${name} after ${last.toLocaleString("en")} steps, in nats an image: ${words.join(", ")}.`);
+    canvas.setAttribute("aria-label", tr("{name} after {steps} steps, in nats an image: {values}.", { name, steps: last.toLocaleString("en"), values: words.join(", ") }));
   };
   const legend = element(
     "p",
@@ -105,7 +105,8 @@ function costBar(colors) {
     const total = Math.max(0, -recon) + kl;
     const shares = [Math.max(0, -recon), kl].map((cost) => (100 * cost) / total);
     pieces.forEach((piece, i) => (piece.style.width = `${shares[i].toFixed(1)}%`));
-    words.textContent = `recon ${recon.toFixed(1)} − KL ${kl.toFixed(1)} = ELBO ${(recon - kl).toFixed(1)} nats`;
+    const values = { recon: recon.toFixed(1), kl: kl.toFixed(1), elbo: (recon - kl).toFixed(1) };
+    words.textContent = tr("recon {recon} − KL {kl} = ELBO {elbo} nats", values);
   };
   return { box: element("div", {}, [bar, words]), show };
 }

@@ -3,6 +3,7 @@
 
 /** @param {{ model: LabState, el: HTMLElement }} widget */
 function render({ model, el }) {
+  speak(model.get("words"));
   /** @type {ReturnType<typeof openLab> | undefined} */
   let lab;
   const bytes = (/** @type {DataView} */ view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));

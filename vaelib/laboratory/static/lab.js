@@ -15,7 +15,7 @@ const RING = { train: 2000, heldOut: 800 }; // points
 function dataOf(input) {
   if (input.settings.data !== "ring") return input;
   const [train, heldOut] = [RING.train, RING.heldOut].map((count, stream) => ringOf(uniforms(0, stream), count));
-  const kinds = { classColors: input.ringColors, classes: Array.from("0123456789"), classWord: "tenth of the turn" };
+  const kinds = { classColors: input.ringColors, classes: Array.from("0123456789"), classWord: tr("tenth of the turn") };
   const data = { pixels: 2, train: train.pixels, heldOut: heldOut.pixels };
   return { ...input, ...kinds, data, labels: heldOut.labels, image_shape: [1, 2, 1] };
 }
@@ -31,7 +31,7 @@ function openLab(input, el) {
     return openOn(dataOf({ ...input, settings }), el, (changed) => {
       lab.stop();
       lab = open(changed);
-      for (const select of el.querySelectorAll("select")) if (select.getAttribute("aria-label") === "Data") select.focus();
+      for (const select of el.querySelectorAll("select")) if (select.getAttribute("aria-label") === tr("Data")) select.focus();
     });
   };
   let lab = open(input.settings);
@@ -69,14 +69,14 @@ function openOn(input, el, reopen) {
   const newEps = () => look({ eps: normals(settings.latent) });
   const views = {
     plane: codesPlane(labels, kinds, (index) => look({ index, pixels: null })),
-    terms: curves("ELBO and reconstruction", [
-      { key: "heldOutElbo", label: "ELBO, held out", color: quantityColors.elbo },
-      { key: "trainElbo", label: "recon − KL, training", color: quantityColors.elbo, thin: true },
-      { key: "heldOutRecon", label: "recon, held out", color: quantityColors.recon },
+    terms: curves(tr("ELBO and reconstruction"), [
+      { key: "heldOutElbo", label: tr("ELBO, held out"), color: quantityColors.elbo },
+      { key: "trainElbo", label: tr("recon − KL, training"), color: quantityColors.elbo, thin: true },
+      { key: "heldOutRecon", label: tr("recon, held out"), color: quantityColors.recon },
     ]),
     kl: curves("KL", [
-      { key: "heldOutKl", label: "KL, held out", color: quantityColors.kl },
-      { key: "trainKl", label: "KL, training", color: quantityColors.kl, thin: true },
+      { key: "heldOutKl", label: tr("KL, held out"), color: quantityColors.kl },
+      { key: "trainKl", label: tr("KL, training"), color: quantityColors.kl, thin: true },
     ]),
     cost: costBar(quantityColors),
     pictures: isPoint ? pointViews(input) : imageViews(input, () => send("redraw")),
@@ -91,10 +91,10 @@ function openOn(input, el, reopen) {
   };
   const alert = element("div", { class: "alert", role: "alert", hidden: "" });
   const code = element("code");
-  const link = element("a", { href: "#" }, ["link to these settings"]);
+  const link = element("a", { href: "#" }, [tr("link to these settings")]);
   const state = (/** @type {boolean} */ now) => {
     playing = now;
-    top.play.textContent = now ? "Pause" : "Play";
+    top.play.textContent = now ? tr("Pause") : tr("Play");
     top.play.setAttribute("aria-pressed", String(now));
   };
   const say = () => {
@@ -144,19 +144,19 @@ function openOn(input, el, reopen) {
     alert,
     element("div", { class: "grid" }, [
       element("div", {}, [controls.panel]),
-      panel("The plane of z", "Digits part into regions; with the KL on, all of them together fill the prior's circles, with it off they spread.", [
+      panel(tr("The plane of z"), tr("Digits part into regions; with the KL on, all of them together fill the prior's circles, with it off they spread."), [
         views.plane.canvas,
         views.plane.says,
         element("div", { class: "checks" }, [
-          check("q(z|x) of each image", (on) => {
+          check(tr("q(z|x) of each image"), (on) => {
             views.plane.options.ellipses = on;
             if (frame) draw(frame);
           }),
-          ...(isPoint ? [] : [check("decoded tiles behind", (on) => ((tiled = on), askTiles()))]),
+          ...(isPoint ? [] : [check(tr("decoded tiles behind"), (on) => ((tiled = on), askTiles()))]),
         ]),
       ]),
       element("div", {}, [
-        panel("The two terms", "Reconstruction pulls one way, the KL the other; their difference is the ELBO. Held-out terms always have noise and β = 1.", [
+        panel(tr("The two terms"), tr("Reconstruction pulls one way, the KL the other; their difference is the ELBO. Held-out terms always have noise and β = 1."), [
           views.cost.box,
           ...[views.terms.canvas, views.terms.legend, views.kl.canvas, views.kl.legend],
         ]),
@@ -165,11 +165,11 @@ function openOn(input, el, reopen) {
     element("div", { class: "lower" }, [
       element("div", {}, [
         ...views.pictures.panels,
-        ...(takesDrawings ? [panel("Your own digit", "Draw one: the pipeline follows it. Does the model have a place for it? Train on it, and look again.", [views.own.box])] : []),
+        ...(takesDrawings ? [panel(tr("Your own digit"), tr("Draw one: the pipeline follows it. Does the model have a place for it? Train on it, and look again."), [views.own.box])] : []),
       ]),
-      panel("One image, step by step", "Click on a code in the plane to follow its image. Point at a symbol and its place lights up.", [views.pipeline.root]),
+      panel(tr("One image, step by step"), tr("Click on a code in the plane to follow its image. Point at a symbol and its place lights up."), [views.pipeline.root]),
     ]),
-    element("p", { class: "settings" }, ["This run: ", code, " · ", link]),
+    element("p", { class: "settings" }, [tr("This run: "), code, " · ", link]),
   );
 
   const note = (/** @type {Frame} */ next) => {
@@ -189,22 +189,23 @@ function openOn(input, el, reopen) {
     views.terms.draw(history.lines());
     views.kl.draw(history.lines());
     views.pictures.draw(next);
-    views.pipeline.show(next.look, next.look.index >= 0 ? views.plane.nameOf(next.look.index) : "your drawing", next);
+    views.pipeline.show(next.look, next.look.index >= 0 ? views.plane.nameOf(next.look.index) : tr("your drawing"), next);
     const now = performance.now();
     seen = [...seen.filter(([time]) => now - time < RATE_SPAN), [now, next.images]];
     const rate = seen.length > 1 ? ((next.images - seen[0][1]) / (now - seen[0][0])) * 1000 : 0;
-    const speed = next.playing && rate > 0 ? `, ${(Math.round(rate / 100) * 100).toLocaleString("en")} images/s` : "";
-    const weight = settings.kl && settings.warm_up ? `, β now ${next.beta.toFixed(2)}` : "";
-    top.status.textContent = `Step ${next.steps.toLocaleString("en")}, ${next.images.toLocaleString("en")} images${speed}${weight}`;
+    const speed = next.playing && rate > 0 ? tr(", {rate} images/s", { rate: (Math.round(rate / 100) * 100).toLocaleString("en") }) : "";
+    const weight = settings.kl && settings.warm_up ? tr(", β now {beta}", { beta: next.beta.toFixed(2) }) : "";
+    const [steps, images] = [next.steps.toLocaleString("en"), next.images.toLocaleString("en")];
+    top.status.textContent = tr("Step {steps}, {images} images", { steps, images }) + speed + weight;
   };
   const onFault = (/** @type {string} */ fault) => {
     state(false);
-    const back = element("button", { type: "button" }, ["Go back to the last good weights"]);
+    const back = element("button", { type: "button" }, [tr("Go back to the last good weights")]);
     back.addEventListener("click", () => {
       alert.hidden = true;
       send("goBack");
     });
-    alert.replaceChildren(`${fault} Training has stopped. Try a lower learning rate. `, back);
+    alert.replaceChildren(`${fault} ${tr("Training has stopped. Try a lower learning rate.")} `, back);
     alert.hidden = false;
   };
   const onFrame = (/** @type {Frame} */ next) => {
@@ -236,7 +237,7 @@ function openOn(input, el, reopen) {
   };
   worker.onerror = (event) => {
     state(false);
-    alert.textContent = `The training could not run: ${event.message}`;
+    alert.textContent = tr("The training could not run: {error}", { error: event.message });
     alert.hidden = false;
   };
   // A page that is not seen rests, and goes on when it is seen again.
@@ -249,7 +250,7 @@ function openOn(input, el, reopen) {
   const forgetColours = onColours(() => frame && draw(frame));
 
   say();
-  send("start", { kernels: input.kernels, data, settings });
+  send("start", { kernels: input.kernels, data, settings, words: told.words });
   if (isPoint) askTiles();
   if (takesDrawings) views.own.start();
   return {

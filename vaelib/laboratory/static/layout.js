@@ -60,12 +60,12 @@ function topBar(act, settings) {
     made.addEventListener("click", () => act(name));
     return made;
   };
-  const play = button("Play", "Train", "play");
-  const speed = element("select", { "aria-label": "Speed" }, SPEEDS.map(([text, value]) => element("option", { value }, [text])));
+  const play = button(tr("Play"), tr("Train"), "play");
+  const speed = element("select", { "aria-label": tr("Speed") }, speeds().map(([text, value]) => element("option", { value }, [text])));
   speed.value = String(FULL_SPEED);
   speed.addEventListener("change", () => act("speed"));
   const status = element("p", { class: "status" });
-  const buttons = [play, button("One step", `One update on ${settings.batch_size} images`, "step"), button("Reset", "New weights", "reset")];
+  const buttons = [play, button(tr("One step"), tr("One update on {count} images", { count: settings.batch_size }), "step"), button(tr("Reset"), tr("New weights"), "reset")];
   return { bar: element("div", { class: "steering" }, [...buttons, speed, status]), play, speed, status };
 }
 
@@ -93,14 +93,16 @@ function ownDigit(onDrawing, onInclude) {
   const include = (/** @type {Uint8Array[]} */ all) => {
     drawings = all;
     forget.disabled = !all.length;
-    const count = `${all.length} drawing${all.length === 1 ? "" : "s"}`;
-    says.textContent = all.length ? `${count} among the training images, each about once a batch.` : "";
+    const count = all.length;
+    const one = tr("1 drawing among the training images, each about once a batch.");
+    const several = tr("{count} drawings among the training images, each about once a batch.", { count });
+    says.textContent = count > 1 ? several : count ? one : "";
     onInclude(all);
   };
-  const add = button("Train on it too", () => include([...drawings, pixels()]));
-  const forget = button("Forget the drawings", () => include([]));
+  const add = button(tr("Train on it too"), () => include([...drawings, pixels()]));
+  const forget = button(tr("Forget the drawings"), () => include([]));
   [add.disabled, forget.disabled] = [true, true];
-  const bar = element("div", { class: "bar" }, [button("Clear", () => paper.clear()), add, forget]);
+  const bar = element("div", { class: "bar" }, [button(tr("Clear"), () => paper.clear()), add, forget]);
   return { box: element("div", {}, [paper.canvas, bar, says]), start: paper.clear };
 }
 
@@ -110,15 +112,15 @@ function ownDigit(onDrawing, onInclude) {
  * @param {() => void} onRedraw
  */
 function imageViews({ data, image_shape: shape }, onRedraw) {
-  const [originals, reconstructions, draws] = ["Held-out image", "Reconstruction", "Draw from the prior"].map((name) => strip(10, shape, name));
+  const [originals, reconstructions, draws] = [tr("Held-out image"), tr("Reconstruction"), tr("Draw from the prior")].map((name) => strip(10, shape, name));
   originals.draw(Float32Array.from(data.heldOut.subarray(0, 10 * data.pixels), (v) => v / 255));
-  const redraw = element("button", { type: "button" }, ["New draws"]);
+  const redraw = element("button", { type: "button" }, [tr("New draws")]);
   redraw.addEventListener("click", onRedraw);
   const panels = [
-    panel("Ten held-out images and their reconstructions", "The lower row is decoded from the mean of q(z|x); what it blurs is what so few numbers can not hold.", [
+    panel(tr("Ten held-out images and their reconstructions"), tr("The lower row is decoded from the mean of q(z|x); what it blurs is what so few numbers can not hold."), [
       ...[originals.box, reconstructions.box],
     ]),
-    panel("Draws from the prior", "z ~ N(0, I), decoded. Without the KL the decoder was never asked for these places.", [draws.box, redraw]),
+    panel(tr("Draws from the prior"), tr("z ~ N(0, I), decoded. Without the KL the decoder was never asked for these places."), [draws.box, redraw]),
   ];
   const draw = (/** @type {Frame} */ frame) => {
     reconstructions.draw(frame.reconstructions);

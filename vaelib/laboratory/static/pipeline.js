@@ -1,24 +1,24 @@
 // One image's way through the model, each number beside its symbol in the formula.
 
-/** @type {Record<string, string>} */
-const SYMBOLS = {
-  x: "x, the image",
-  mu: "μ(x), the mean of q(z|x)",
-  sigma: "σ(x), the standard deviation of q(z|x)",
-  eps: "ε ~ N(0, I), the noise",
-  z: "z = μ + σ ε, the code",
-  picture: "the mean of p(x|z), the picture",
-  recon: "log p(x|z), how well the picture explains x",
-  kl: "KL(q(z|x) ‖ p(z)), what the code costs",
-  elbo: "ELBO = log p(x|z) − KL",
-  dLogits: "∂loss/∂a, the loss by the picture's logits a: bright where a should fall, dark where it should rise",
-  dDecoder: "the lengths of the gradients by the decoder's weights, layer by layer from z on",
-  dz: "∂loss/∂z, the loss by the code",
-  dMu: "∂loss/∂μ = ∂loss/∂z + β μ",
-  dLogVar: "∂loss/∂ log σ² = ½ (∂loss/∂z · σ ε + β (σ² − 1))",
-  dEncoder: "the lengths of the gradients by the encoder's weights: the hidden layers, then those of μ and of log σ²",
-  loss: "loss = β KL − log p(x|z), of this one image",
-};
+/** @type {() => Record<string, string>} */
+const symbols = () => ({
+  x: tr("x, the image"),
+  mu: tr("μ(x), the mean of q(z|x)"),
+  sigma: tr("σ(x), the standard deviation of q(z|x)"),
+  eps: tr("ε ~ N(0, I), the noise"),
+  z: tr("z = μ + σ ε, the code"),
+  picture: tr("the mean of p(x|z), the picture"),
+  recon: tr("log p(x|z), how well the picture explains x"),
+  kl: tr("KL(q(z|x) ‖ p(z)), what the code costs"),
+  elbo: tr("ELBO = log p(x|z) − KL"),
+  dLogits: tr("∂loss/∂a, the loss by the picture's logits a: bright where a should fall, dark where it should rise"),
+  dDecoder: tr("the lengths of the gradients by the decoder's weights, layer by layer from z on"),
+  dz: tr("∂loss/∂z, the loss by the code"),
+  dMu: tr("∂loss/∂μ = ∂loss/∂z + β μ"),
+  dLogVar: tr("∂loss/∂ log σ² = ½ (∂loss/∂z · σ ε + β (σ² − 1))"),
+  dEncoder: tr("the lengths of the gradients by the encoder's weights: the hidden layers, then those of μ and of log σ²"),
+  loss: tr("loss = β KL − log p(x|z), of this one image"),
+});
 
 /**
  * A term of the formula, or its place in the pipeline: whichever is pointed at or has the focus, both light up.
@@ -48,14 +48,15 @@ const figures = (value) => (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(
  * @param {{ onEps: () => void, onOther: () => void }} actions
  */
 function pipeline(shape, { onEps, onOther }) {
+  const named = symbols();
   const root = element("div", { class: "pipeline" });
   const isPoint = shape[0] * shape[1] * shape[2] === 2;
-  const [from, to, slope] = [SYMBOLS.x, SYMBOLS.picture, SYMBOLS.dLogits].map((name) => imageCanvas(shape, name));
+  const [from, to, slope] = [named.x, named.picture, named.dLogits].map((name) => imageCanvas(shape, name));
   /** @type {Record<string, HTMLOutputElement>} */
   const numbers = {};
   const stage = (/** @type {string} */ symbol, /** @type {string} */ letter, /** @type {Element | null} */ picture = null) => {
     numbers[symbol] = element("output");
-    const part = element("div", { class: "stage-of-pipeline", title: SYMBOLS[symbol], tabindex: 0 }, [
+    const part = element("div", { class: "stage-of-pipeline", title: named[symbol], tabindex: 0 }, [
       element("span", { class: "symbol" }, [letter]),
       picture ?? numbers[symbol],
     ]);
@@ -71,11 +72,11 @@ function pipeline(shape, { onEps, onOther }) {
   };
   const column = (/** @type {HTMLElement[]} */ ...parts) => element("div", { class: "column" }, parts);
   const way = element("div", { class: "way" }, [
-    column(picture("x", "x", from), button("Another image", onOther)),
+    column(picture("x", "x", from), button(tr("Another image"), onOther)),
     arrow(),
     column(stage("mu", "μ"), stage("sigma", "σ")),
     arrow(),
-    column(stage("eps", "ε"), button("New ε", onEps)),
+    column(stage("eps", "ε"), button(tr("New ε"), onEps)),
     arrow(),
     stage("z", "z"),
     arrow(),
@@ -84,12 +85,12 @@ function pipeline(shape, { onEps, onOther }) {
     column(stage("recon", "log p(x|z)"), stage("kl", "KL"), stage("elbo", "ELBO")),
   ]);
   const term = (/** @type {string} */ text, /** @type {string} */ symbol) =>
-    linked(root, element("span", { class: "term", tabindex: 0, title: SYMBOLS[symbol] }, [text]), symbol);
+    linked(root, element("span", { class: "term", tabindex: 0, title: named[symbol] }, [text]), symbol);
   const formula = element("p", { class: "formula" }, [
     ...[term("ELBO", "elbo"), " = ", term("log p(x|z)", "recon"), " − ", term("KL(q(z|x) ‖ p(z))", "kl"), ",  "],
     ...[term("z", "z"), " = ", term("μ", "mu"), "(", term("x", "x"), ") + ", term("σ", "sigma"), "(x) ", term("ε", "eps")],
   ]);
-  const back = element("div", { class: "way back", role: "group", "aria-label": "The gradient's way back" }, [
+  const back = element("div", { class: "way back", role: "group", "aria-label": tr("The gradient's way back") }, [
     stage("dEncoder", "‖∂ encoder‖"),
     arrow("←"),
     column(stage("dMu", "∂/∂μ"), stage("dLogVar", "∂/∂ log σ²")),
@@ -103,7 +104,7 @@ function pipeline(shape, { onEps, onOther }) {
     stage("loss", "loss"),
   ]);
   const chain = element("p", { class: "formula" }, [
-    ...["And back, of ", term("loss", "loss"), " = β ", term("KL", "kl"), " − ", term("log p(x|z)", "recon"), ":  "],
+    ...[tr("And back, of "), term("loss", "loss"), " = β ", term("KL", "kl"), " − ", term("log p(x|z)", "recon"), ":  "],
     ...[term("∂loss/∂μ", "dMu"), " = ", term("∂loss/∂z", "dz"), " + β ", term("μ", "mu"), ",  "],
     ...[term("∂loss/∂ log σ²", "dLogVar"), " = ½ (", term("∂loss/∂z", "dz"), " · ", term("σ", "sigma"), " ", term("ε", "eps")],
     ...[" + β (", term("σ", "sigma"), "² − 1))"],
@@ -119,8 +120,8 @@ function pipeline(shape, { onEps, onOther }) {
     }
     const largest = gradient.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-30);
     from.draw(x, name);
-    to.draw(picture, "Its reconstruction, the mean of p(x|z)");
-    slope.draw(gradient.logits.map((value) => 0.5 + value / (2 * largest)), `${SYMBOLS.dLogits}; white is ${figures(largest)}`);
+    to.draw(picture, tr("Its reconstruction, the mean of p(x|z)"));
+    slope.draw(gradient.logits.map((value) => 0.5 + value / (2 * largest)), tr("{name}; white is {value}", { name: named.dLogits, value: figures(largest) }));
   };
   const showBack = (/** @type {Look} */ { recon, kl, gradient }, /** @type {number} */ beta) => {
     const border = (gradient.norms.length + 1) / 2; // after the encoder's hidden layers, μ and log σ²
@@ -129,16 +130,17 @@ function pipeline(shape, { onEps, onOther }) {
     numbers.dMu.textContent = list(gradient.mu);
     numbers.dLogVar.textContent = list(gradient.logVar);
     const [ups, downs] = [gradient.norms.slice(0, border), gradient.norms.slice(border)];
-    const named = (/** @type {number[]} */ norms, /** @type {string[]} */ last) =>
-      norms.map((norm, i) => `${last[i - norms.length + last.length] ?? `layer ${i + 1}`} ${figures(norm)}`).join("\n");
-    numbers.dEncoder.textContent = named(ups, ["to μ", "to log σ²"]);
-    numbers.dDecoder.textContent = named(downs, ["output"]);
+    const layer = (/** @type {number} */ i) => tr("layer {number}", { number: i + 1 });
+    const listed = (/** @type {number[]} */ norms, /** @type {string[]} */ last) =>
+      norms.map((norm, i) => `${last[i - norms.length + last.length] ?? layer(i)} ${figures(norm)}`).join("\n");
+    numbers.dEncoder.textContent = listed(ups, [tr("to μ"), tr("to log σ²")]);
+    numbers.dDecoder.textContent = listed(downs, [tr("output")]);
   };
   const show = (/** @type {Look} */ look, /** @type {string} */ name, /** @type {{ beta: number, playing: boolean }} */ { beta, playing }) => {
     showPictures(look, name);
     showBack(look, beta);
     back.classList.toggle("hurried", playing);
-    note.textContent = playing ? "Pause to read the gradient's way back." : "One step moves all weights against the mean of such gradients over a batch.";
+    note.textContent = playing ? tr("Pause to read the gradient's way back.") : tr("One step moves all weights against the mean of such gradients over a batch.");
     numbers.mu.textContent = list(look.mu);
     numbers.sigma.textContent = list(look.logVar.map((v) => Math.exp(v / 2)));
     numbers.eps.textContent = list(look.eps);

@@ -67,7 +67,7 @@ function sharpCanvas(width, height, attributes) {
 function codesPlane(labels, { colors, classes, word }, onPick) {
   const { size, strip, edge } = CODES;
   const side = size - strip - edge;
-  const { canvas, context } = sharpCanvas(size, size, { class: "codes", "aria-label": "The plane of z, before the first codes.", tabindex: 0 });
+  const { canvas, context } = sharpCanvas(size, size, { class: "codes", "aria-label": tr("The plane of z, before the first codes."), tabindex: 0 });
   const tilesCanvas = element("canvas");
   const says = element("p", { class: "says" });
   const noise = normals(2 * 4096);
@@ -233,9 +233,10 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
     const { frame, latent, axes, reach } = /** @type {NonNullable<typeof now>} */ (now);
     const { variance } = activeAxes(frame.mu, latent);
     const [a, b] = axes.map((j) => `z${subscript(j + 1)}`);
-    const spread = axes.map((j) => variance[j].toFixed(2)).join(" and ");
-    says.textContent = `${a} to the right, ${b} upwards, −${reach} to ${reach}. Variance of the means: ${spread}.`;
-    canvas.setAttribute("aria-label", `Codes of ${frame.mu.length / latent} held-out images. ${says.textContent}`);
+    const [first, second] = axes.map((j) => variance[j].toFixed(2));
+    says.textContent = tr("{a} to the right, {b} upwards, −{reach} to {reach}. Variance of the means: {first} and {second}.", { a, b, reach, first, second });
+    const shown = tr("Codes of {count} held-out images.", { count: frame.mu.length / latent });
+    canvas.setAttribute("aria-label", `${shown} ${says.textContent}`);
   };
 
   const nearest = (/** @type {MouseEvent} */ event) => {
@@ -250,10 +251,13 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
     }
     return best;
   };
-  const nameOf = (/** @type {number} */ i) => `held-out image ${i}${labels.length ? `, ${word} ${classes[labels[i]]}` : ""}`;
+  const nameOf = (/** @type {number} */ index) => {
+    if (!labels.length) return tr("held-out image {index}", { index });
+    return tr("held-out image {index}, {word} {name}", { index, word, name: classes[labels[index]] });
+  };
   canvas.addEventListener("pointermove", (event) => {
     const index = nearest(event);
-    if (index >= 0) canvas.title = `Nearest: ${nameOf(index)}`;
+    if (index >= 0) canvas.title = tr("Nearest: {name}", { name: nameOf(index) });
   });
   canvas.addEventListener("click", (event) => {
     const index = nearest(event);

@@ -20,7 +20,7 @@ function radiusOf(points) {
  * @param {string[]} colors
  */
 function pointsPlane(heldOut, labels, colors) {
-  const { canvas, context } = sharpCanvas(DATA_SIZE, DATA_SIZE, { class: "codes points", "aria-label": "The plane of the data, before the first points." });
+  const { canvas, context } = sharpCanvas(DATA_SIZE, DATA_SIZE, { class: "codes points", "aria-label": tr("The plane of the data, before the first points.") });
   const says = element("p", { class: "says" });
   const at = (/** @type {ArrayLike<number>} */ points, /** @type {number} */ i) =>
     pair([points[2 * i] * DATA_SIZE, (1 - points[2 * i + 1]) * DATA_SIZE]);
@@ -63,8 +63,8 @@ function pointsPlane(heldOut, labels, colors) {
       const { mean, deviation } = radiusOf(points);
       return `${mean.toFixed(2)} ± ${deviation.toFixed(2)}`;
     });
-    says.textContent = `Distance from the middle: data ${words[0]}, draws ${words[1]}.`;
-    canvas.setAttribute("aria-label", `Points of the data and draws from the prior, decoded. ${says.textContent}`);
+    says.textContent = tr("Distance from the middle: data {data}, draws {draws}.", { data: words[0], draws: words[1] });
+    canvas.setAttribute("aria-label", `${tr("Points of the data and draws from the prior, decoded.")} ${says.textContent}`);
   };
   return { canvas, says, draw };
 }
@@ -73,8 +73,9 @@ function pointsPlane(heldOut, labels, colors) {
 function pointViews({ data, labels, classColors }) {
   const heldOut = Float32Array.from(data.heldOut, (v) => v / 255);
   const plane = pointsPlane(heldOut, labels, classColors);
-  const line =
-    "An image is a point here. In colours: held-out points of the ring. Without: draws from the prior, decoded. Lines: the grid of z, " +
-    "as the decoder bends it. Pink: the point that is followed below, and its reconstruction.";
-  return { panels: [panel("The plane of the data", line, [plane.canvas, plane.says])], draw: plane.draw };
+  const line = [
+    tr("An image is a point here. In colours: held-out points of the ring. Without: draws from the prior, decoded."),
+    tr("Lines: the grid of z, as the decoder bends it. Pink: the point that is followed below, and its reconstruction."),
+  ].join(" ");
+  return { panels: [panel(tr("The plane of the data"), line, [plane.canvas, plane.says])], draw: plane.draw };
 }

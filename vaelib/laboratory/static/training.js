@@ -25,7 +25,10 @@ function objectiveAt(settings, steps) {
  */
 function faultOf(terms, steps) {
   const bad = /** @type {("recon" | "kl")[]} */ (["recon", "kl"]).find((name) => !Number.isFinite(terms[name]));
-  return bad && `${bad === "kl" ? "The KL" : "The reconstruction term"} became ${terms[bad]} at step ${steps}.`;
+  if (!bad) return "";
+  const values = { value: terms[bad], steps };
+  if (bad === "kl") return tr("The KL became {value} at step {steps}.", values);
+  return tr("The reconstruction term became {value} at step {steps}.", values);
 }
 
 /**
@@ -83,7 +86,7 @@ function training(module, data, settings) {
     else fillNormal(noiseDraws, net.eps);
     const objective = objectiveAt(settings, steps);
     const terms = net.differentiate(objective);
-    fault = faultOf(terms, steps + 1) || "";
+    fault = faultOf(terms, steps + 1);
     if (fault) return terms;
     net.update(objective);
     steps++;
@@ -186,7 +189,7 @@ function training(module, data, settings) {
       reconstructions: decode(isPoint ? mu : mu.slice(0, PICTURED * latent)),
       ...{ look: look(looked), tiles: tiles && decode(tiles) },
     };
-    if (!fault) fault = faultOf(heldOut ?? seen.look, steps) || "";
+    if (!fault) fault = faultOf(heldOut ?? seen.look, steps);
     if (!fault && evaluated) keep();
     return { ...seen, fault };
   };

@@ -64,6 +64,7 @@ function serve(port) {
   const actions = {
     async start(message) {
       ({ data, settings } = message);
+      speak(message.words);
       module = await WebAssembly.compile(message.kernels);
       restart();
     },

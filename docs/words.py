@@ -1,0 +1,87 @@
+"""The package's own words for translators: extracted from its Python and JavaScript, and compiled for running.
+
+A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`; beside it lie `vaelib.mo`, which Python reads, and
+`page.json`, with what the JavaScript says.
+"""
+
+import ast
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "vaelib"
+KEYWORDS = {"tr": None}
+
+
+def praises(path: Path) -> Iterator[tuple[int, str]]:
+    """What the checkers of exercises praise a right answer with: the first lines of their docstrings."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and "checker" in map(ast.unparse, node.decorator_list):
+            yield node.lineno, (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+def template() -> Catalog:
+    """All words of the package, each with the files that say it."""
+    words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
+    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js")]):
+        place = path.relative_to(ROOT).as_posix()
+        with path.open("rb") as file:
+            options = {"encoding": "utf-8", "parse_template_string": True}
+            method = "python" if path.suffix == ".py" else "javascript"
+            found = [(line, text) for line, text, *_ in extract(method, file, KEYWORDS, options=options)]
+        for line, text in [*found, *(praises(path) if path.suffix == ".py" else ())]:
+            words.add(text, locations=[(place, line)])
+    return words
+
+
+def read(path: Path) -> Catalog:
+    """A language's words as they stand."""
+    with path.open("rb") as file:
+        return read_po(file, locale=path.parts[-3])
+
+
+def catalogue(path: Path) -> Catalog:
+    """A language's words, brought in step with the package's."""
+    words = read(path)
+    words.update(template(), update_creation_date=False)
+    return words
+
+
+def written(words: Catalog) -> bytes:
+    """The catalogue as a file, without the lines' numbers, which change too often."""
+    text = io.BytesIO()
+    write_po(text, words, width=120, ignore_obsolete=True, include_lineno=False)
+    return text.getvalue()
+
+
+def compiled(words: Catalog) -> dict[str, bytes]:
+    """What the package reads at run time, by the names of the files."""
+    binary = io.BytesIO()
+    write_mo(binary, words)
+    done = [message for message in words if message.id and message.string and not message.fuzzy]
+    page = {
+        message.id: message.string for message in done if any(place.endswith(".js") for place, _ in message.locations)
+    }
+    text = json.dumps(page, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return {"vaelib.mo": binary.getvalue(), "page.json": text.encode()}
+
+
+def catalogues() -> list[Path]:
+    """The package's catalogues, one a language."""
+    return sorted(PACKAGE.glob("locale/*/LC_MESSAGES/vaelib.po"))
+
+
+def update() -> None:
+    """Bring all in step, and compile them."""
+    for path in catalogues():
+        words = catalogue(path)
+        path.write_bytes(written(words))
+        for name, content in compiled(words).items():
+            (path.parent / name).write_bytes(content)

@@ -1,0 +1,160 @@
+"""What the package says in another language: who chooses it, what is translated, and that its files are in step."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vaelib
+from vaelib import languages
+from vaelib.exercises.verdict import Verdict, checker
+from vaelib.explorer.draw import draw_digit
+from vaelib.explorer.page import filled_page
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "vaelib"
+CATALOGUES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/vaelib.po"))
+every_catalogue = pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch):
+    """As at the start, and so again at the end."""
+    monkeypatch.setattr(languages, "_spoken", None)
+    for name in ("VAELIB_LANG", *languages.FROM_LOCALE):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def words():
+    pytest.importorskip("babel.messages")
+    spec = importlib.util.spec_from_file_location("words", ROOT / "docs" / "words.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- who chooses
+
+
+def test_english_where_nothing_is_chosen():
+    assert vaelib.language() == "en"
+    assert languages.tr("Reset") == "Reset"
+    assert languages.page_words() == {}
+
+
+@pytest.mark.parametrize(
+    ("environment", "spoken"),
+    [
+        ({"LANG": "ko_KR.UTF-8"}, "ko"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({"LANGUAGE": "en_US:ko", "LANG": "ko_KR.UTF-8"}, "en"),
+        ({"LANG": "ko_KR.UTF-8", "VAELIB_LANG": "en"}, "en"),
+        ({"LANG": "en_US.UTF-8", "VAELIB_LANG": "ko"}, "ko"),
+    ],
+)
+def test_the_environment_chooses(monkeypatch, environment, spoken):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert vaelib.language() == spoken
+
+
+def test_a_line_of_the_notebook_goes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("VAELIB_LANG", "en")
+    assert vaelib.language("ko") == "ko" == vaelib.language()
+    assert languages.tr("Reset") == "처음으로"
+
+
+def test_refuses_a_language_without_a_catalogue(monkeypatch):
+    with pytest.raises(ValueError, match="language must be one of 'en', 'ko', got 'kr'"):
+        vaelib.language("kr")
+    monkeypatch.setenv("VAELIB_LANG", "korean")
+    with pytest.raises(ValueError, match="VAELIB_LANG must be one of 'en', 'ko', got 'korean'"):
+        languages.tr("Reset")
+
+
+def test_choosing_a_language_needs_no_jax():
+    program = "import sys, vaelib; vaelib.language('ko'); assert not {'jax', 'numpy', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+# --- what is translated
+
+
+def test_a_text_without_a_translation_stays_english():
+    vaelib.language("ko")
+    assert languages.tr("No such {what}.", what="text") == "No such text."
+
+
+def test_verdicts():
+    @checker
+    def check(answer):
+        """Right, in one line."""
+        return None if answer == 1 else f"that is {answer}."
+
+    vaelib.language("ko")
+    assert repr(check(...)) == "아직 풀지 않았습니다: 위의 ...을 답으로 바꾸고 이 셀을 다시 실행하세요."
+    assert repr(Verdict(True, "1")) == "맞았습니다: 1"
+    from vaelib.exercises import bounds
+
+    assert bounds.check_jensen_gap(lambda m, s: s**2 / 2).message.startswith("log E[Y]는 m + s²/2이고")
+
+
+def test_widgets_hand_the_page_its_words():
+    vaelib.language("ko")
+    model = vaelib.load_pretrained("bernoulli-z2")
+    explorer = vaelib.explore(model)
+    assert [button.description for button in explorer.buttons][:2] == ["사전 분포에서 뽑기", "실제 숫자 인코딩"]
+    explorer.reset()
+    assert explorer.picture.caption == "z = 0, 사전 분포의 평균입니다."
+    for widget in (explorer.picture, draw_digit(model), vaelib.lab()):
+        assert widget.words["Clear"] == "지우기"
+    vaelib.language("en")
+    assert vaelib.explore(model).picture.words == {}
+
+
+def test_a_page_is_told_its_words():
+    parts = {"title": "", "style": "", "code": "", "state": {}, "opens": "open", "without": ""}
+    vaelib.language("ko")
+    page = filled_page("x", **parts)
+    assert '<html lang="ko">' in page
+    assert f"speak({json.dumps(languages.page_words(), ensure_ascii=False, separators=(',', ':'))});" in page
+    vaelib.language("en")
+    assert "speak({});" in filled_page("x", **parts)
+
+
+# --- in step
+
+
+@every_catalogue
+def test_catalogues_hold_all_that_the_package_says(path, words):
+    known = {message.id for message in words.read(path)}
+    assert {message.id for message in words.template()} == known
+
+
+@every_catalogue
+def test_catalogues_are_complete(path, words):
+    lacking = [message.id for message in words.catalogue(path) if message.id and (message.fuzzy or not message.string)]
+    assert lacking == []
+
+
+@every_catalogue
+def test_what_is_read_at_run_time_is_what_the_catalogue_says(path, words):
+    vaelib.language(path.parts[-3])
+    spoken = {message.id: message.string for message in words.read(path) if message.id}
+    assert {text: languages.tr(text) for text in spoken} == spoken
+    compiled = words.compiled(words.catalogue(path))["page.json"]
+    assert languages.page_words() == json.loads(compiled)
+
+
+def test_no_word_of_the_pages_is_missed(words):
+    """Babel's reader of JavaScript passes over a call inside of a template's braces that has braces itself."""
+    known = {message.id for message in words.template()}
+    for path in PACKAGE.glob("*/static/*.js"):
+        for quoted in re.findall(r'\btr\(\s*("(?:[^"\\]|\\.)*")', path.read_text(encoding="utf-8")):
+            assert json.loads(quoted) in known, path.name

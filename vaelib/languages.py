@@ -1,0 +1,69 @@
+"""What a reader is told, in the reader's language: English, or one that has a catalogue in `locale`.
+
+The English is the key. Captions, widgets, verdicts and words in pictures pass through `tr`; errors stay English, since
+they are searched for.
+"""
+
+import functools
+import gettext
+import json
+import os
+import re
+from pathlib import Path
+
+DOMAIN = "vaelib"
+LOCALE = Path(__file__).parent / "locale"
+LANGUAGES = ("en", *sorted(folder.name for folder in LOCALE.iterdir() if folder.is_dir()))
+FROM_LOCALE = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which gettext asks
+
+_spoken: str | None = None
+
+
+def language(name: str | None = None) -> str:
+    """The language in which readers are told things; with a name, such as "ko", that one from now on.
+
+    Until one is named it is that of the environment variable VAELIB_LANG, or else of the locale, and English where
+    there is no catalogue for it.
+
+    Raises:
+        ValueError: for a language without a catalogue, asked for by name or by VAELIB_LANG.
+    """
+    global _spoken
+    if name is not None:
+        _spoken = _known(name, "language")
+    if _spoken is not None:
+        return _spoken
+    if asked := os.environ.get("VAELIB_LANG"):
+        return _known(asked, "VAELIB_LANG")
+    found = next((os.environ[name] for name in FROM_LOCALE if os.environ.get(name)), "en")
+    first = re.split(r"[_.:@]", found)[0]
+    return first if first in LANGUAGES else "en"
+
+
+def tr(text: str, /, **values) -> str:
+    """The text in the reader's language, then with its fields filled in; English where the catalogue lacks it."""
+    words = _catalogue(language()).gettext(text)
+    return words.format(**values) if values else words
+
+
+def page_words() -> dict[str, str]:
+    """What the pages' own code says, by the English; empty in English."""
+    return _page_words(language())
+
+
+def _known(name: str, what: str) -> str:
+    if name not in LANGUAGES:
+        raise ValueError(f"{what} must be one of {', '.join(map(repr, LANGUAGES))}, got {name!r}")
+    return name
+
+
+@functools.cache
+def _catalogue(name: str) -> gettext.NullTranslations:
+    return gettext.NullTranslations() if name == "en" else gettext.translation(DOMAIN, LOCALE, [name])
+
+
+@functools.cache
+def _page_words(name: str) -> dict[str, str]:
+    if name == "en":
+        return {}
+    return json.loads((LOCALE / name / "LC_MESSAGES" / "page.json").read_text(encoding="utf-8"))
