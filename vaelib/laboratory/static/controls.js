@@ -12,8 +12,9 @@ const speeds = () => [
 /**
  * `restarts` says that a change needs new weights; `when` says under which settings a control has an effect.
  */
-const controls = () =>
-  /** @type {LabControl[]} */ ([
+function controls() {
+  /** @type {LabControl[]} */
+  const all = [
     { group: tr("Data, starts anew"), name: "data", label: tr("Data"), options: { images: tr("Images"), ring: tr("Doersch's ring") }, restarts: true },
     { group: tr("Objective"), name: "beta", label: tr("β, weight of the KL"), values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 256], when: (s) => s.kl },
     { group: tr("Objective"), name: "kl", label: tr("KL to the prior") },
@@ -26,7 +27,9 @@ const controls = () =>
     { group: tr("Steps"), name: "freeze_decoder", label: tr("Freeze the decoder") },
     { group: tr("Network, starts anew"), name: "latent", label: tr("Dimensions of z"), values: [2, 3, 5, 10, 20], restarts: true },
     { group: tr("Network, starts anew"), name: "seed", label: tr("Seed"), number: true, restarts: true },
-  ]);
+  ];
+  return all;
+}
 
 /**
  * The settings with other data. Points of a plane are no probabilities, and the ring is thinner than a Gaussian for pixels.
