@@ -210,6 +210,17 @@ def test_training_needs_no_pictures_and_shipped_weights_need_no_training():
     """)
 
 
+def test_reading_a_study_or_training_does_not_load_scipys_statistics():
+    run("""
+        import sys
+        import vaelib
+        import vaelib.studies
+
+        vaelib.fit, vaelib.log_evidence, vaelib.figures.show
+        assert "scipy.stats" not in sys.modules
+    """)
+
+
 def test_rooms_are_attributes_without_an_import_of_their_own():
     run("""
         import vaelib

@@ -9,7 +9,6 @@ from functools import cache, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
 
 from vaelib.checks import AnyArray
@@ -136,6 +135,8 @@ def _vae_run(trained, beta: float, seed: int, images, test_images) -> dict:
 
 
 def _prior_run(trained, seed: int, images, test_images) -> dict:
+    import scipy.stats  # takes a second or two, which who reads the results need not wait for
+
     model = trained(SMALL, seed)
     codes = Codes(model, images, test_images)
     gaussian = scipy.stats.multivariate_normal(codes.drawn.mean(axis=0), np.cov(codes.drawn.T), seed=seed)
