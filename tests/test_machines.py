@@ -53,10 +53,10 @@ def test_a_tolerance_is_twice_the_largest_distance_in_the_narrower_measure():
 def workshop(tmp_path, monkeypatch):
     """A folder with one notebook of one cell, and machines that recorded other numbers of it."""
 
-    def write(stored, **recorded):
+    def write(stored, *tags, **recorded):
         output = nbformat.v4.new_output("stream", name="stdout", text=stored)
         cell = nbformat.v4.new_code_cell("print(elbo)", execution_count=1, outputs=[output])
-        cell.id = "5"
+        cell.id, cell.metadata.tags = "5", list(tags)
         notebook = nbformat.v4.new_notebook(cells=[cell])
         nbformat.write(notebook, tmp_path / f"{NAME}.ipynb")
         for machine, text in recorded.items():
@@ -82,6 +82,12 @@ def test_set_writes_the_tolerance_and_lists_it_with_what_was_seen(workshop):
     assert stated() == {"units": 2}
     assert f"| {NAME} | 5 | 2 of the last digit | 1 × 1 of -108 (other_blas) |" in machines.LIST.read_text()
     assert f"The largest: 2 of the last digit ({NAME}, 5)" in machines.LIST.read_text()
+
+
+def test_an_output_that_is_not_compared_gets_no_tolerance(workshop):
+    workshop("3.1 s\n", "nbval-ignore-output", other_blas="7.9 s\n")
+    machines.set_command.callback(afresh=False)
+    assert stated() is None
 
 
 def test_what_was_seen_stays_listed_where_nothing_new_was_recorded(workshop):
