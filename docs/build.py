@@ -3,8 +3,9 @@
     python docs/build.py                build/site, English; build/site/ko, Korean
     python docs/build.py catalogues     bring the translators' catalogues in step with the text
     python docs/build.py untranslated   what each catalogue still lacks
+    python docs/build.py notebooks      build/notebooks/ko, all notebooks in Korean, run; or those that are named
 
-Nothing is fetched from the network, and no notebook is run.
+Nothing is fetched from the network, and only the last runs notebooks.
 """
 
 import os
@@ -14,6 +15,7 @@ import tomllib
 from pathlib import Path
 
 import click
+import editions
 import words
 from babel.messages.pofile import read_po
 from front import write_front
@@ -79,6 +81,7 @@ def catalogues():
     words.update()
     folder = templates()
     for language, names in TRANSLATED.items():
+        editions.update_readme(language)
         update(str(LOCALE), str(folder), [language])
         messages = LOCALE / language / "LC_MESSAGES"
         for catalogue in messages.glob("*/*.po"):
@@ -99,6 +102,18 @@ def report():
                 for message in lacking:
                     click.echo(f"      {message[:100]}")
     raise SystemExit(0 if complete else 1)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def notebooks(names):
+    """Make the notebooks in every other language and run them: all, or those NAMES, such as 03_elbo."""
+    known = {path.stem: path for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))}
+    if unknown := sorted(set(names) - set(known)):
+        raise click.BadParameter(f"no notebook {', '.join(unknown)}; there are {', '.join(known)}")
+    for language in TRANSLATED:
+        for name in names or known:
+            click.echo(editions.write_notebook(known[name], language, ROOT / "build" / "notebooks" / language))
 
 
 if __name__ == "__main__":

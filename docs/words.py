@@ -1,5 +1,7 @@
 """The package's own words for translators: extracted from its Python and JavaScript, and compiled for running.
 
+The words on what the notebooks fold away (Hint, Solution) are among them.
+
 A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`; beside it lie `vaelib.mo`, which Python reads, and
 `page.json`, with what the JavaScript says.
 """
@@ -14,6 +16,7 @@ from babel.messages import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from translate import SUMMARY
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
@@ -38,6 +41,9 @@ def template() -> Catalog:
             found = [(line, text) for line, text, *_ in extract(method, file, KEYWORDS, options=options)]
         for line, text in [*found, *(praises(path) if path.suffix == ".py" else ())]:
             words.add(text, locations=[(place, line)])
+    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        for text in SUMMARY.findall(path.read_text(encoding="utf-8")):
+            words.add(text, locations=[(path.relative_to(ROOT).as_posix(), 0)])
     return words
 
 

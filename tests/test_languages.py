@@ -1,6 +1,5 @@
 """What the package says in another language: who chooses it, what is translated, and that its files are in step."""
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -8,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("sphinx_intl")
+
+import words
 
 import vaelib
 from vaelib import languages
@@ -27,15 +30,6 @@ def english(monkeypatch):
     monkeypatch.setattr(languages, "_spoken", None)
     for name in ("VAELIB_LANG", *languages.FROM_LOCALE):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def words():
-    pytest.importorskip("babel.messages")
-    spec = importlib.util.spec_from_file_location("words", ROOT / "docs" / "words.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # --- who chooses
@@ -132,19 +126,19 @@ def test_a_page_is_told_its_words():
 
 
 @every_catalogue
-def test_catalogues_hold_all_that_the_package_says(path, words):
+def test_catalogues_hold_all_that_the_package_says(path):
     known = {message.id for message in words.read(path)}
     assert {message.id for message in words.template()} == known
 
 
 @every_catalogue
-def test_catalogues_are_complete(path, words):
+def test_catalogues_are_complete(path):
     lacking = [message.id for message in words.catalogue(path) if message.id and (message.fuzzy or not message.string)]
     assert lacking == []
 
 
 @every_catalogue
-def test_what_is_read_at_run_time_is_what_the_catalogue_says(path, words):
+def test_what_is_read_at_run_time_is_what_the_catalogue_says(path):
     vaelib.language(path.parts[-3])
     spoken = {message.id: message.string for message in words.read(path) if message.id}
     assert {text: languages.tr(text) for text in spoken} == spoken
@@ -152,7 +146,7 @@ def test_what_is_read_at_run_time_is_what_the_catalogue_says(path, words):
     assert languages.page_words() == json.loads(compiled)
 
 
-def test_no_word_of_the_pages_is_missed(words):
+def test_no_word_of_the_pages_is_missed():
     """Babel's reader of JavaScript passes over a call inside of a template's braces that has braces itself."""
     known = {message.id for message in words.template()}
     for path in PACKAGE.glob("*/static/*.js"):

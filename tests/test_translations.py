@@ -9,7 +9,7 @@ import pytest
 read_po = pytest.importorskip("babel.messages.pofile").read_po
 
 ROOT = Path(__file__).parents[1]
-CATALOGUES = sorted([*ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"), *ROOT.glob("vaelib/locale/*/LC_MESSAGES/*.po")])
+CATALOGUES = sorted([*ROOT.glob("docs/locale/*/LC_MESSAGES/**/*.po"), *ROOT.glob("vaelib/locale/*/LC_MESSAGES/*.po")])
 WORDS = {path.parent.name: tomllib.loads(path.read_text("utf-8")) for path in ROOT.glob("docs/locale/*/words.toml")}
 MARKUP = {
     "formulas": re.compile(r"\$[^$]+\$|\\(?:log|mathcal|mathbb|begin)\b[^\uac00-\ud7a3]*$"),

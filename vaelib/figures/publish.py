@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from vaelib.figures.style import figure_of
 from vaelib.files import write_atomically
+from vaelib.languages import tr
 
 DPI, SCREEN_DPI = 160, 100  # drawn finer than shown, for screens of high resolution
 LARGE = 60_000  # bytes
@@ -134,5 +135,6 @@ def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLi
         _save_if_allowed(content, save_as)
     plt.close(fig)
     display(_Shown(alt, {"image/png": base64.b64encode(content).decode()}, {"image/png": {"alt": alt, "width": width}}))
-    words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"
+    summary = tr("The figure in words")
+    words = f"<details><summary>{summary}</summary>{html.escape(alt)}</details>"
     display(_Shown(caption, {"text/html": f"<div><em>{html.escape(caption)}</em></div>\n{words}"}, {}))

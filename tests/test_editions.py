@@ -1,0 +1,120 @@
+"""The README and the notebooks in other languages are made of the English ones, and in step with them."""
+
+import nbformat
+import pytest
+
+pytest.importorskip("sphinx_intl")
+
+import editions
+import translate
+
+NOTEBOOKS = sorted(editions.ROOT.glob("notebooks/[0-9]*.ipynb"))
+LANGUAGES = [path.name for path in editions.LOCALE.iterdir()]
+MARKDOWN = r"""# A heading
+
+> **Time**: an hour
+> to read;
+>
+> - one thing $x$;
+> - and another
+>   on two lines.
+
+| symbol | meaning |
+|---|---|
+| $a \| b$ | the meaning |
+| $c$ | the meaning |
+
+<details><summary>Hint</summary>
+
+```python
+heading = "A heading"
+```
+
+$$ x = 1 $$
+
+The last one.
+</details>"""
+OTHERS = {
+    "A heading": "제목",
+    "**Time**: an hour to read;": "**시간**: 한 시간;",
+    "and another on two lines.": "또 하나.",
+    "$a | b$": "$b | a$",
+    "the meaning": "뜻",
+    "Hint": "힌트",
+    "The last one.": "마지막.",
+}
+TRANSLATED = r"""# 제목
+
+> **시간**: 한 시간;
+>
+> - one thing $x$;
+> - 또 하나.
+
+| symbol | meaning |
+|---|---|
+| $b \| a$ | 뜻 |
+| $c$ | 뜻 |
+
+<details><summary>힌트</summary>
+
+```python
+heading = "A heading"
+```
+
+$$ x = 1 $$
+
+마지막.
+</details>"""
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def test_texts_change_and_the_rest_of_the_markdown_stays():
+    assert translate.translated(MARKDOWN, OTHERS.get) == TRANSLATED
+
+
+def test_without_a_catalogue_nothing_changes():
+    assert translate.translated(MARKDOWN, {}.get) == MARKDOWN
+
+
+def test_every_text_is_asked_for():
+    assert set(OTHERS) <= set(translate.texts(MARKDOWN))
+    assert "$$ x = 1 $$" not in translate.texts(MARKDOWN)
+
+
+def test_a_text_that_changed_since_is_english(tmp_path, monkeypatch):
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    folder = tmp_path / "ko" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    text = head + '#, fuzzy\nmsgid "changed"\nmsgstr "옛말"\n\nmsgid "known"\nmsgstr "새말"\n'
+    (folder / "README.po").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(editions, "LOCALE", tmp_path)
+    find = editions.lookup("ko", "README")
+    assert (find("known"), find("changed"), find("unknown")) == ("새말", None, None)
+
+
+@every_language
+def test_the_readme_is_in_step(language):
+    command = "python docs/build.py catalogues"
+    readme = editions.readme_of(language).read_text(encoding="utf-8")
+    assert readme == editions.readme(language), f"README.md or its catalogue has changed: {command}"
+    known = {message.id for message in editions.words.read(editions.catalogue_of(language, "README"))}
+    assert known == {message.id for message in editions.readme_catalogue(language)}, command
+
+
+@every_language
+@every_notebook
+def test_a_notebook_changes_in_its_prose_alone(language, path):
+    english, made = nbformat.read(path, as_version=4), editions.notebook(path, language)
+    code = [[cell.source for cell in notebook.cells if cell.cell_type == "code"] for notebook in (english, made)]
+    assert code[1][0] == code[0][0] + f'\n\nimport vaelib\n\nvaelib.language("{language}")'
+    assert code[1][1:] == code[0][1:]
+    assert not any(cell.get("outputs") for cell in made.cells)
+    assert "<summary>Hint</summary>" not in "".join(cell.source for cell in made.cells)
+    nbformat.validate(made)
+
+
+def test_a_notebook_with_a_catalogue_is_in_its_language():
+    made = editions.notebook(editions.ROOT / "notebooks" / "00_start_here.ipynb", "ko")
+    assert made.cells[0].source.startswith("# 0\\. 이 시리즈에는 무엇이 있고, 어떻게 실행할까요?")
