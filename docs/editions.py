@@ -20,7 +20,7 @@ SPEAK = """
 
 import vaelib
 
-vaelib.language("{language}")"""
+vaelib.language("{language}");"""
 
 
 def catalogue_of(language: str, name: str) -> Path:

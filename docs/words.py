@@ -2,16 +2,19 @@
 
 The words on what the notebooks fold away (Hint, Solution) are among them.
 
-A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`; beside it lie `vaelib.mo`, which Python reads, and
-`page.json`, with what the JavaScript says.
+A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`, or `pictures.po` for the words, captions and descriptions
+of the notebooks' pictures, which `vaelib.figures` translates. Beside them lie `vaelib.mo` and `pictures.mo`, which
+Python reads, and `page.json`, with what the JavaScript says.
 """
 
 import ast
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 from babel.messages import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -21,6 +24,10 @@ from translate import SUMMARY
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
 KEYWORDS = {"tr": None}
+# The functions whose arguments are words in a picture, and the arguments that are, of any function.
+DRAWING = {"annotate", "set_label", "set_title", "set_xlabel", "set_ylabel", "suptitle", "text"}
+NAMED = {"alt", "caption", "label", "labels", "suptitle", "title", "xlabel", "ylabel"}
+MATHS = re.compile(r"\$[^$]*\$")
 
 
 def praises(path: Path) -> Iterator[tuple[int, str]]:
@@ -53,10 +60,49 @@ def read(path: Path) -> Catalog:
         return read_po(file, locale=path.parts[-3])
 
 
+def pictures() -> Catalog:
+    """The words of the pictures of notebooks and package, each with the files that have them."""
+    words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
+    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        own = [cell.source for cell in code if "setup" not in cell.metadata.get("tags", [])]
+        for text in (text for source in own for text in drawn(source)):
+            words.add(text, locations=[(path.relative_to(ROOT).as_posix(), 0)])
+    for path in sorted(PACKAGE.glob("figures/*.py")):
+        for text in drawn(path.read_text(encoding="utf-8")):
+            words.add(text, locations=[(path.relative_to(ROOT).as_posix(), 0)])
+    return words
+
+
+def drawn(source: str) -> Iterator[str]:
+    """The words that Python puts into pictures, where they stand there as they are shown."""
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        arguments = [keyword.value for keyword in call.keywords if keyword.arg in NAMED]
+        if isinstance(call.func, ast.Attribute) and call.func.attr in DRAWING:
+            arguments += call.args
+        for argument in arguments:
+            yield from filter(_has_words, _constants(argument))
+
+
+def _constants(node: ast.expr) -> Iterator[str]:
+    """The strings in an argument: itself, or those of a list, a tuple or a dictionary's values."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    for inner in getattr(node, "elts", []) + getattr(node, "values", []) * isinstance(node, ast.Dict):
+        yield from _constants(inner)
+
+
+def _has_words(text: str) -> bool:
+    return bool(re.search("[a-zA-Z]{3}", MATHS.sub("", text)))
+
+
+TEMPLATES: dict[str, Callable[[], Catalog]] = {"vaelib": template, "pictures": pictures}
+
+
 def catalogue(path: Path) -> Catalog:
-    """A language's words, brought in step with the package's."""
+    """A language's words, brought in step with those that are said now."""
     words = read(path)
-    words.update(template(), update_creation_date=False)
+    words.update(TEMPLATES[path.stem](), update_creation_date=False)
     return words
 
 
@@ -67,10 +113,12 @@ def written(words: Catalog) -> bytes:
     return text.getvalue()
 
 
-def compiled(words: Catalog) -> dict[str, bytes]:
+def compiled(words: Catalog, name: str) -> dict[str, bytes]:
     """What the package reads at run time, by the names of the files."""
     binary = io.BytesIO()
     write_mo(binary, words)
+    if name != "vaelib":
+        return {f"{name}.mo": binary.getvalue()}
     done = [message for message in words if message.id and message.string and not message.fuzzy]
     page = {
         message.id: message.string for message in done if any(place.endswith(".js") for place, _ in message.locations)
@@ -80,8 +128,8 @@ def compiled(words: Catalog) -> dict[str, bytes]:
 
 
 def catalogues() -> list[Path]:
-    """The package's catalogues, one a language."""
-    return sorted(PACKAGE.glob("locale/*/LC_MESSAGES/vaelib.po"))
+    """The package's catalogues, two a language."""
+    return sorted(PACKAGE.glob("locale/*/LC_MESSAGES/*.po"))
 
 
 def update() -> None:
@@ -89,5 +137,5 @@ def update() -> None:
     for path in catalogues():
         words = catalogue(path)
         path.write_bytes(written(words))
-        for name, content in compiled(words).items():
+        for name, content in compiled(words, path.stem).items():
             (path.parent / name).write_bytes(content)

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "vaelib"
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
     {"checks", "compilation", "devices", "files", "interruption", "languages", "rendezvous"},
-    {"batches", "clinic", "eight_bit", "image_files", "parallel", "placement", "variables"},
+    {"batches", "clinic", "eight_bit", "image_files", "lettering", "parallel", "placement", "variables"},
     {"console", "data", "descriptions", "distributions", "figures", "images", "storage", "widgets"},
     {"blocks", "networks", "protocols"},
     {"divergence", "latents", "models", "noising"},
@@ -36,7 +36,7 @@ LAYERS = [
     {"__init__"},
     {"__main__"},
 ]
-FIGURES_MAY_IMPORT = {"checks", "files", "languages"}
+FIGURES_MAY_IMPORT = {"checks", "files", "languages", "lettering"}
 WIDGETS = {"anywidget", "ipywidgets", "traitlets"}
 PUBLIC = {"_asdict", "_fields", "_make", "_replace", "_exit"}  # of named tuples and os, for all their underscore
 UNSAFE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}

@@ -4,8 +4,10 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 pytest.importorskip("sphinx_intl")
@@ -13,15 +15,16 @@ pytest.importorskip("sphinx_intl")
 import words
 
 import vaelib
-from vaelib import languages
+from vaelib import languages, lettering
 from vaelib.exercises.verdict import Verdict, checker
 from vaelib.explorer.draw import draw_digit
 from vaelib.explorer.page import filled_page
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
-CATALOGUES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/vaelib.po"))
-every_catalogue = pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+CATALOGUES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/*.po"))
+COMPLETE = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
+every_catalogue = pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 
 
 @pytest.fixture(autouse=True)
@@ -128,22 +131,28 @@ def test_a_page_is_told_its_words():
 @every_catalogue
 def test_catalogues_hold_all_that_the_package_says(path):
     known = {message.id for message in words.read(path)}
-    assert {message.id for message in words.template()} == known
+    assert {message.id for message in words.TEMPLATES[path.stem]()} == known
 
 
 @every_catalogue
-def test_catalogues_are_complete(path):
-    lacking = [message.id for message in words.catalogue(path) if message.id and (message.fuzzy or not message.string)]
-    assert lacking == []
+def test_catalogues_are_complete_but_for_notebooks_that_are_not(path):
+    complete = {f"{name}.ipynb" for name in COMPLETE[path.parts[-3]]}
+    for message in words.catalogue(path):
+        places = {place for place, _ in message.locations}
+        if message.id and (complete & places or any(place.startswith("vaelib/") for place in places)):
+            assert message.string, message.id
+            assert not message.fuzzy, message.id
 
 
 @every_catalogue
 def test_what_is_read_at_run_time_is_what_the_catalogue_says(path):
     vaelib.language(path.parts[-3])
-    spoken = {message.id: message.string for message in words.read(path) if message.id}
+    done = (message for message in words.read(path) if message.id and message.string and not message.fuzzy)
+    spoken = {message.id: message.string for message in done}
     assert {text: languages.tr(text) for text in spoken} == spoken
-    compiled = words.compiled(words.catalogue(path))["page.json"]
-    assert languages.page_words() == json.loads(compiled)
+    if path.stem == "vaelib":
+        compiled = words.compiled(words.catalogue(path), path.stem)["page.json"]
+        assert languages.page_words() == json.loads(compiled)
 
 
 def test_no_word_of_the_pages_is_missed():
@@ -152,3 +161,61 @@ def test_no_word_of_the_pages_is_missed():
     for path in PACKAGE.glob("*/static/*.js"):
         for quoted in re.findall(r'\btr\(\s*("(?:[^"\\]|\\.)*")', path.read_text(encoding="utf-8")):
             assert json.loads(quoted) in known, path.name
+
+
+# --- in pictures
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook would show."""
+    shown = []
+    monkeypatch.setattr("vaelib.figures.publish.display", shown.append)
+    return shown
+
+
+def labelled():
+    figure, ax = plt.subplots()
+    ax.set(xlabel="epoch", ylabel="a label without a translation")
+    return figure, ax
+
+
+def test_captions_are_translated(displayed):
+    vaelib.language("ko")
+    figure, _ = labelled()
+    caption = "One colour for each quantity, wherever it is drawn."
+    vaelib.figures.show(figure, alt="A sentence that no catalogue has.", caption=caption)
+    assert displayed[0].text == "A sentence that no catalogue has."
+    assert displayed[1].text == "양마다 색이 하나씩 있고, 어디에 그리든 같은 색입니다."
+    assert "<summary>그림을 말로</summary>" in displayed[1].data["text/html"]
+
+
+def test_words_in_a_picture_stay_english_without_a_font(monkeypatch):
+    monkeypatch.setattr(lettering, "_families", lambda: frozenset({"DejaVu Sans"}))
+    vaelib.language("ko")
+    figure, ax = labelled()
+    lettering.letter(figure)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "a label without a translation")
+
+
+def test_words_in_a_picture_are_translated_where_a_font_has_their_letters(monkeypatch):
+    monkeypatch.setattr(lettering, "_families", lambda: frozenset({"DejaVu Sans", "NanumGothic"}))
+    vaelib.language("ko")
+    figure, ax = labelled()
+    lettering.letter(figure)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("에포크", "a label without a translation")
+    assert ax.xaxis.label.get_fontfamily()[-1] == "NanumGothic"
+    vaelib.language("en")
+    figure, ax = labelled()
+    lettering.letter(figure)
+    assert ax.get_xlabel() == "epoch"
+
+
+def test_no_letter_is_an_empty_box():
+    font = lettering.font_for("ko")
+    if font is None:
+        pytest.skip("no Korean font found: install one, such as Debian's fonts-nanum, to draw Korean words")
+    vaelib.language("ko")
+    figure, _ = labelled()
+    lettering.letter(figure)
+    figure.canvas.draw()  # matplotlib warns of a letter that no font of the text has, and a warning is an error here

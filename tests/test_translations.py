@@ -23,7 +23,7 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 def language_of(path):
     """The language of a catalogue."""
-    return path.relative_to(ROOT / "vaelib" if path.stem == "vaelib" else ROOT / "docs").parts[1]
+    return path.relative_to(ROOT).parts[2]
 
 
 def translated(path):

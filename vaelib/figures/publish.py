@@ -19,6 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from vaelib.figures.style import figure_of
 from vaelib.files import write_atomically
 from vaelib.languages import tr
+from vaelib.lettering import letter
 
 DPI, SCREEN_DPI = 160, 100  # drawn finer than shown, for screens of high resolution
 LARGE = 60_000  # bytes
@@ -122,14 +123,17 @@ class _Shown:
 def show(fig: Figure | Axes, *, alt: str, caption: str, save_as: str | os.PathLike | None = None) -> None:
     """Show the figure in a notebook with its caption below, and close it.
 
+    In another language than English, `vaelib.language`, words that it has translations of appear in that language.
+
     `caption` states the finding in one sentence. `alt` says what the picture shows to those who cannot see it: it is
     the image's plain text and its `alt` metadata, and, because JupyterLab and nbconvert's default template pass
     neither on to screen readers, it is also folded below the caption. With `save_as` the picture is written too, as
     `save` does.
     """
     fig = _figure(fig)
-    alt = _words(alt, "alt", "A curve that rises and levels off.")
-    caption = _words(caption, "caption", "The bound is tight after ten epochs.")
+    letter(fig)
+    alt = tr(_words(alt, "alt", "A curve that rises and levels off."))
+    caption = tr(_words(caption, "caption", "The bound is tight after ten epochs."))
     content, width = _png(fig, alt)
     if save_as is not None:
         _save_if_allowed(content, save_as)

@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vaelib.languages import tr
+from vaelib.lettering import letter
 from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
 WIDE = {"description_width": "initial"}
@@ -34,6 +35,7 @@ class LiveFigure(WithStill):
 
     def __init__(self, fig: Figure, update: Callable, sliders: Mapping[str, ipywidgets.Widget], alt: str):
         """Draw the first frame, and let the sliders draw the next ones."""
+        letter(fig)
         plt.close(fig)  # else the notebook shows the figure a second time, as a dead picture
         self._update, self._canvas = update, FigureCanvasAgg(fig)
         self._background = None
@@ -146,8 +148,8 @@ def live_figure(
     if unknown := sorted(set(labels) - set(sliders)):
         raise ValueError(f"labels names {unknown}, but the sliders are {sorted(sliders)}")
     allow_widgets()
-    controls = {name: _control(name, spec, labels.get(name, name)) for name, spec in sliders.items()}
-    return LiveFigure(fig, update, controls, alt)
+    controls = {name: _control(name, spec, tr(labels.get(name, name))) for name, spec in sliders.items()}
+    return LiveFigure(fig, update, controls, tr(alt) if alt else "")
 
 
 def _control(name: str, spec, label: str) -> ipywidgets.Widget:

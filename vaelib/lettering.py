@@ -1,0 +1,46 @@
+"""The words in a picture in the reader's language, where a font for its letters is found, and in English elsewhere."""
+
+import functools
+
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vaelib.languages import language, tr
+
+# Families with the letters of a language that are often there: Linux, Windows, macOS.
+FONTS = {
+    "ko": (
+        "Noto Sans CJK KR",
+        "Noto Sans CJK JP",  # as matplotlib names the collection of all of them
+        "Noto Sans KR",
+        "NanumGothic",
+        "NanumBarunGothic",
+        "Malgun Gothic",
+        "Apple SD Gothic Neo",
+        "AppleGothic",
+        "UnDotum",
+    )
+}
+
+
+def letter(fig: Figure) -> None:
+    """Put every text of the figure that has a translation into the reader's language."""
+    font = font_for(language())
+    if font is None:
+        return
+    for text in fig.findobj(Text):
+        words = text.get_text()
+        if words and tr(words) != words:
+            text.set_text(tr(words))
+            text.set_fontfamily([*text.get_fontfamily(), font])  # the letters that the first lacks are the second's
+
+
+def font_for(name: str) -> str | None:
+    """The family for a language's letters, None where it needs none of its own or none is found."""
+    return next((font for font in FONTS.get(name, ()) if font in _families()), None)
+
+
+@functools.cache
+def _families() -> frozenset[str]:
+    return frozenset(font.name for font in font_manager.fontManager.ttflist)
