@@ -1,7 +1,9 @@
 """What the book needs beyond Sphinx: live explorers, and lists of claims and questions with links to their cells."""
 
 import functools
+import html
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from sphinx.util.docutils import SphinxDirective
 from vaelib import load_mnist, load_pretrained
 from vaelib.explorer import save_drawing_page, save_page
 from vaelib.explorer.figure_page import page_of
+from vaelib.languages import tr
 
 DOCS = Path(__file__).parent
+# What a notebook folds away, the description that follows, and a caption.
+FOLDED = re.compile(r"(?<=<summary>)[^<]+|(?<=</summary>)[^<]+(?=</details>)|(?<=<div><em>)[^<]+(?=</em>)")
 FRAMES = DOCS.parent / "figures" / "live"  # by `python tests/tools/notebook.py frames`
 TRANSLATED = tomllib.loads((DOCS / "translated.toml").read_text(encoding="utf-8"))
 # What a page says that is shown in English among pages of another language.
@@ -47,8 +52,8 @@ def explorer_of(model: str) -> Explorer:
     """The sliders of a shipped model."""
     return Explorer(
         page=model,
-        label=f"Live explorer of the shipped model {model}: sliders for its code, and the decoded digit",
-        caption=f"Live, without a kernel: the shipped model <code>{model}</code> decodes in this page.",
+        label=tr("Live explorer of the shipped model {name}: sliders for its code, and the decoded digit", name=model),
+        caption=tr("Live, without a kernel: the shipped model <code>{name}</code> decodes in this page.", name=model),
     )
 
 
@@ -56,17 +61,19 @@ def drawing() -> Explorer:
     """The canvas to draw on."""
     return Explorer(
         page="draw",
-        label="A canvas to draw a digit on, its code on the plane, a reconstruction and draws",
-        caption="Live, without a kernel: the page encodes what you draw.",
+        label=tr("A canvas to draw a digit on, its code on the plane, a reconstruction and draws"),
+        caption=tr("Live, without a kernel: the page encodes what you draw."),
     )
 
 
 def live_figure(page: str) -> Explorer:
     """A live figure of a notebook."""
+    kernel_free = tr("Live, without a kernel: a picture for each place of the sliders.")
+    anywhere = tr("In the notebook they stand anywhere.")
     return Explorer(
         page=page,
-        label="The figure with its sliders",
-        caption="Live, without a kernel: a picture for each place of the sliders. In the notebook they stand anywhere.",
+        label=tr("The figure with its sliders"),
+        caption=f"{kernel_free} {anywhere}",
     )
 
 
@@ -151,7 +158,7 @@ class FillLists(SphinxPostTransform):
         links, notebook = [], None
         for number, (name, anchor, _) in enumerate(cells, 1):
             address = self.app.builder.get_relative_uri(self.env.docname, name) + f"#{anchor}"
-            links.append(nodes.Text(f" Notebook {name[10:12]}: " if name != notebook else " "))
+            links.append(nodes.Text(tr(" Notebook {number}: ", number=name[10:12]) if name != notebook else " "))
             links.append(nodes.reference("", str(number), refuri=address, internal=True))
             notebook = name
         return links
@@ -160,12 +167,12 @@ class FillLists(SphinxPostTransform):
 def claim_item(claim: str, words: dict, links: list[nodes.Node]) -> list[nodes.Node]:
     """The claim, links to its cells, and its control."""
     line = nodes.paragraph("", "", nodes.strong(text=f"{claim} "), nodes.Text(words["claim"]), *links)
-    return [line, nodes.paragraph("", "", nodes.emphasis(text="Control: "), nodes.Text(words["control"]))]
+    return [line, nodes.paragraph("", "", nodes.emphasis(text=tr("Control: ")), nodes.Text(words["control"]))]
 
 
 def question_item(name: str, words: dict, links: list[nodes.Node]) -> list[nodes.Node]:
     """The question in the askers' words, the answer in a line, links to the cell with the number and to the askers."""
-    asked = [nodes.Text(" · asked at ")]
+    asked = [nodes.Text(tr(" · asked at "))]
     for number, place in enumerate(words["asked"]):
         asked += [nodes.Text(", ")] if number else []
         asked.append(nodes.reference("", place, refuri=asked_address(place)))
@@ -203,21 +210,24 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     for name in sorted(set(LIVE.values())):
         save_page(load_pretrained(name), folder / f"{name}.html", *images, title=name, overwrite=True)
     for path in FRAMES.glob("*.json"):
-        page = page_of(json.loads(path.read_text(encoding="utf-8")), f"A figure of notebook {path.stem[:2]}")
+        page = page_of(
+            json.loads(path.read_text(encoding="utf-8")), tr("A figure of notebook {number}", number=path.stem[:2])
+        )
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     save_drawing_page(
-        load_pretrained("bernoulli-z2"), folder / "draw.html", *images, title="Draw a digit", overwrite=True
+        load_pretrained("bernoulli-z2"), folder / "draw.html", *images, title=tr("Draw a digit"), overwrite=True
     )
 
 
 def open_explorer(writer, node) -> None:
     """An inner frame; it has no address outside the site."""
     depth = writer.builder.current_docname.count("/")
+    by_itself = tr("Open it by itself")
     address = "../" * depth + f"explorers/{node['page']}.html"
     writer.body.append(
         f'<figure class="explorer"><iframe src="{address}" title="{node["label"]}" loading="lazy"></iframe>'
         f"<figcaption>{node['caption']} "
-        f'<a href="{address}">Open it by itself</a></figcaption></figure>'
+        f'<a href="{address}">{by_itself}</a></figcaption></figure>'
     )
     raise nodes.SkipNode
 
@@ -244,6 +254,17 @@ def say_untranslated(app: Sphinx, doctree: nodes.document, name: str) -> None:
             title.parent.insert(title.parent.index(title) + 1, notice)
 
 
+def speak(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Put the words on what is folded away, and on the notebooks' pictures, into the page's language."""
+    for picture in doctree.findall(nodes.image):
+        if alt := picture.get("alt"):
+            picture["alt"] = tr(alt)
+    for raw in doctree.findall(nodes.raw):
+        words = FOLDED.sub(lambda found: html.escape(tr(html.unescape(found[0]))), raw.astext())
+        if words != raw.astext():
+            raw.replace_self(nodes.raw("", words, format="html"))
+
+
 def setup(app: Sphinx) -> dict:
     """Register everything."""
     app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
@@ -257,6 +278,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before the sections are parsed
     app.connect("doctree-read", mark_cells)
     app.connect("doctree-resolved", say_untranslated)
+    app.connect("doctree-resolved", speak)
     app.add_post_transform(FillLists)
     app.connect("build-finished", write_explorers)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "version": "1"}

@@ -30,7 +30,7 @@ TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encodin
 def sphinx(*arguments: str, language: str = "en") -> None:
     """Run Sphinx over the repository."""
     command = [sys.executable, "-m", "sphinx", "-c", "docs", "-q", "-W", "--keep-going", *arguments]
-    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"VAELIB_LANGUAGE": language})
+    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"VAELIB_LANG": language})
 
 
 def messages_of(path: Path, **options) -> list:

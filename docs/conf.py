@@ -48,7 +48,7 @@ autodoc_typehints = "none"  # shapes stand in the docstrings
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
-language = os.environ.get("VAELIB_LANGUAGE", "en")
+language = os.environ.get("VAELIB_LANG", "en")
 locale_dirs = [str(Path(__file__).parent / "locale")]
 gettext_compact = False
 gettext_uuid = False

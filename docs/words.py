@@ -23,6 +23,7 @@ from translate import SUMMARY
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
+BOOK = ROOT / "docs" / "book.py"  # says a few words on the pages, too
 KEYWORDS = {"tr": None}
 # The functions whose arguments are words in a picture, and the arguments that are, of any function.
 DRAWING = {"annotate", "set_label", "set_title", "set_xlabel", "set_ylabel", "suptitle", "text"}
@@ -40,7 +41,7 @@ def praises(path: Path) -> Iterator[tuple[int, str]]:
 def template() -> Catalog:
     """All words of the package, each with the files that say it."""
     words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
-    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js")]):
+    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), BOOK]):
         place = path.relative_to(ROOT).as_posix()
         with path.open("rb") as file:
             options = {"encoding": "utf-8", "parse_template_string": True}

@@ -118,3 +118,15 @@ def test_a_notebook_changes_in_its_prose_alone(language, path):
 def test_a_notebook_with_a_catalogue_is_in_its_language():
     made = editions.notebook(editions.ROOT / "notebooks" / "00_start_here.ipynb", "ko")
     assert made.cells[0].source.startswith("# 0\\. 이 시리즈에는 무엇이 있고, 어떻게 실행할까요?")
+
+
+@every_language
+@pytest.mark.parametrize(
+    "path", [NOTEBOOKS[0], *(pytest.param(path, marks=pytest.mark.slow) for path in NOTEBOOKS[1:])]
+)
+def test_a_notebook_runs_in_its_language(language, path, tmp_path):
+    made = nbformat.read(editions.write_notebook(path, language, tmp_path / "notebooks" / language), as_version=4)
+    outputs = [output for cell in made.cells if cell.cell_type == "code" for output in cell.outputs]
+    told = "".join(output.get("data", {}).get("text/plain", "") for output in outputs)
+    assert editions.lookup(language, "")("Not attempted") in told
+    assert "Not attempted" not in told
