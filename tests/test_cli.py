@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import vaelib
-from vaelib import recipes
+from vaelib import recipes, results
 from vaelib.__main__ import main
 from vaelib.console import DIVERGED, INTERRUPTED
 from vaelib.results import Curve
@@ -76,6 +76,33 @@ def test_train_takes_a_folder_of_pictures_and_writes_them_in_their_shape(picture
     result = run("train", *small, "--images", pictures, "--size", 4, 4, "--output", tmp_path / "small")
     assert result.exit_code == 0, result.output
     assert vaelib.load_model(tmp_path / "small" / "model.safetensors").image_shape == (4, 4, 3)
+
+
+def test_evaluate_measures_pictures_and_of_them_those_that_train_held_out(pictures, tmp_path):
+    small = ["--hidden", 8, "--layers", 1, "--epochs", 1, "--batch-size", 8, "--latent", 2, "--seed", 3]
+    trained = run("train", *small, "--images", pictures, "--no-PRR", "--output", tmp_path / "own")
+    assert trained.exit_code == 0, trained.output
+    options = [tmp_path / "own" / "model.safetensors", "--images", pictures, "--samples", 5, "--seed", 3]
+    every, held_out = (json.loads(run("evaluate", *options, "--json", *more).output) for more in ([], ["--held-out"]))
+    assert (every["test_images"], held_out["test_images"]) == (20, 4)
+    assert every["source"] == str(pictures)
+    rows = np.random.default_rng(3).permutation(20)[:4]
+    images = vaelib.load_images(pictures, progress=False).images[rows]
+    model = vaelib.load_model(tmp_path / "own" / "model.safetensors")
+    wanted = results.measure(model, images, binarize=False, seed=3, samples=5)
+    assert held_out["elbo"] == pytest.approx(wanted["elbo"], rel=1e-5)
+    table = run("evaluate", *options, "--held-out", "--limit", 10).output
+    assert "2 held-out images of pictures, nats per image" in table
+
+
+def test_evaluate_refuses_pictures_that_do_not_fit(pictures, trained):
+    result = run("evaluate", trained / "model.safetensors", "--images", pictures, "--samples", 5)
+    assert result.exit_code == 1
+    assert "x must have shape (*batch, 784)" in result.output
+    for option in (["--held-out"], ["--size", 4, 4]):
+        result = run("evaluate", trained / "model.safetensors", *option)
+        assert result.exit_code == 2
+        assert "pass --images FOLDER" in result.output
 
 
 def test_pictures_that_can_not_be_trained_on_are_refused(pictures, tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from vaelib.console import INTERRUPTED, Group, Share, data_options, number, report_terms
+from vaelib.console import INTERRUPTED, Group, Share, data_options, number, own_image_options, report_terms
 
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 
@@ -77,19 +77,7 @@ def main():
 )
 @click.option("--processes", type=click.IntRange(1), help="How many processes, where JAX can not find out by itself.")
 @click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
-@click.option(
-    "--images",
-    "own",
-    type=click.Path(exists=True, path_type=Path),
-    help="Your own images in place of the digits: a folder of pictures (its folders are classes), an NPZ or IDX file.",
-)
-@click.option(
-    "--size",
-    type=(click.IntRange(1), click.IntRange(1)),
-    metavar="HEIGHT WIDTH",
-    default=None,
-    help="Crop and resize the pictures of a folder; needed where they differ in size.",
-)
+@own_image_options
 @data_options
 @click.pass_context
 def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **options):
@@ -156,19 +144,31 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **option
 @click.option("--binarize/--grey", default=False, help="Draw the images black or white first.")
 @click.option("--seed", type=int, default=0, help="Seed of the draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.option(
+    "--held-out", is_flag=True, help="Of your own images only the fifth that `train` with this --seed has held out."
+)
+@own_image_options
 @data_options
-def evaluate(model, samples, binarize, seed, as_json, source, data_dir, limit):
-    """Measure MODEL, a file of `train` or a shipped name such as bernoulli-z2, on the test images."""
-    from vaelib import load_mnist, load_model, load_pretrained, pretrained_names
+def evaluate(model, samples, binarize, seed, as_json, held_out, source, **options):
+    """Measure MODEL, a file of `train` or a shipped name such as bernoulli-z2, on the test images or on your own."""
+    from vaelib import load_model, load_pretrained, pretrained_names
     from vaelib.results import measure
 
+    if held_out and options["own"] is None:
+        raise click.UsageError("--held-out is for pictures of your own; pass --images FOLDER with it")
     network = load_pretrained(model) if model in pretrained_names() else load_model(model)
-    images, _ = load_mnist("test", source=source, data_dir=data_dir, limit=limit)
+    if options["own"]:
+        loaded = _loaded(**options)
+        images, what = loaded.images, f"images of {options['own'].name}"
+        if held_out:
+            images, what = images[_held_out_and_rest(len(images), options["own"], seed)[0]], f"held-out {what}"
+    else:
+        images, what = _test_digits(source=source, **options)[0], "test images"
     results = measure(network, images, binarize=binarize, seed=seed, samples=samples)
     if as_json:
-        click.echo(json.dumps({"model": model, "source": source, **results}))
+        click.echo(json.dumps({"model": model, "source": str(options["own"] or source), **results}))
     else:
-        report_terms(results, f"{len(images):,} test images")
+        report_terms(results, f"{len(images):,} {what}")
 
 
 @main.command()
@@ -225,25 +225,41 @@ def _digits(*, source: str, data_dir: str | None, limit: int | None, size, **_):
     """Training images, test images with labels, and their shape."""
     from vaelib import load_mnist
 
+    test = _test_digits(source=source, data_dir=data_dir, limit=None, size=size)
+    return load_mnist("train", source=source, data_dir=data_dir, limit=limit)[0], *test, (28, 28, 1)
+
+
+def _test_digits(*, source: str, data_dir: str | None, limit: int | None, size, **_):
+    """Test images and their labels."""
+    from vaelib import load_mnist
+
     if size is not None:
         raise click.UsageError("--size is for pictures of your own; pass --images FOLDER with it")
-    images = load_mnist("train", source=source, data_dir=data_dir, limit=limit)[0]
-    return images, *load_mnist("test", source=source, data_dir=data_dir), (28, 28, 1)
+    return load_mnist("test", source=source, data_dir=data_dir, limit=limit)
 
 
-def _own_images(*, own: Path, limit: int | None, size, seed: int, **_):
+def _own_images(*, own: Path, seed: int, **options):
     """The same of the reader's images, of which a fifth is held out."""
-    import numpy as np
-
-    from vaelib import load_images
-
-    loaded = load_images(own, size=size, limit=limit)
-    count = len(loaded.images)
-    if count < 2:
-        raise click.ClickException(f"{own} must hold at least 2 images, to train on and to hold out, got {count}")
-    held_out, rest = np.split(np.random.default_rng(seed).permutation(count), [max(1, count // 5)])
+    loaded = _loaded(own=own, **options)
+    held_out, rest = _held_out_and_rest(len(loaded.images), own, seed)
     labels = None if loaded.labels is None else loaded.labels[held_out]
     return loaded.images[rest], loaded.images[held_out], labels, loaded.image_shape
+
+
+def _loaded(*, own: Path, limit: int | None, size, **_):
+    """The reader's images."""
+    from vaelib import load_images
+
+    return load_images(own, size=size, limit=limit)
+
+
+def _held_out_and_rest(count: int, own: Path, seed: int):
+    """The rows of a fifth of the images, chosen at random, and all others."""
+    import numpy as np
+
+    if count < 2:
+        raise click.ClickException(f"{own} must hold at least 2 images, to train on and to hold out, got {count}")
+    return np.split(np.random.default_rng(seed).permutation(count), [max(1, count // 5)])
 
 
 def _draw(model, images, labels, noise: float, output: Path, reconstructions: bool, manifold: bool | None) -> None:

@@ -1,6 +1,7 @@
 """What the commands have in common: exit codes, options of the images, and the table of results."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -58,6 +59,23 @@ def data_options(command, *, source: str = "bundled"):
         type=click.Choice(SOURCES),
         default=source,
         help="The digits that ship with vaelib, or all 70,000 through tensorflow-datasets.",
+    )(command)
+
+
+def own_image_options(command):
+    """The options that name images of the reader's own."""
+    command = click.option(
+        "--size",
+        type=(click.IntRange(1), click.IntRange(1)),
+        metavar="HEIGHT WIDTH",
+        default=None,
+        help="Crop and resize the pictures of a folder; needed where they differ in size.",
+    )(command)
+    return click.option(
+        "--images",
+        "own",
+        type=click.Path(exists=True, path_type=Path),
+        help="Your own images in place of the digits: a folder (the folders inside are classes), NPZ or IDX file.",
     )(command)
 
 
