@@ -574,6 +574,23 @@ def test_sketch_answers_and_keeps_the_drawing(vae, digits):
     assert list(sent[3][0]["layers"]) == ["decode", "encode"]
 
 
+def test_sketch_is_a_picture_too_where_there_are_no_widgets(vae, digits):
+    sketch = draw_digit(vae, *digits)
+    data, metadata = DisplayFormatter().format(sketch)
+    assert metadata["image/png"]["alt"]
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == sketch.model_id
+    shown = pixels(base64.b64decode(data["image/png"]))[::2, ::2]
+    rows = shown.reshape(4, 28, 10, 28).swapaxes(1, 2).reshape(4, 10, 784)
+    q = vae.encode(jnp.asarray(digits[0][:10]))
+    for row, wanted in zip(rows, (digits[0][:10], vae.decode(q.mu).mean), strict=False):
+        np.testing.assert_allclose(row / 255, wanted, atol=1 / 250)
+    assert np.any(rows[2] != rows[1])
+    assert np.any(rows[3] != rows[2])
+    broken = VAE.create(seed=0, latent=2, hidden=(16,))
+    broken.decoder.output.bias[...] = jnp.full(784, jnp.nan)
+    assert "image/png" not in DisplayFormatter().format(draw_digit(broken, *digits))[0]
+
+
 def test_combine_goes_to_a_minus_b_plus_c(vae, digits):
     explorer = explore(vae, *digits)
     codes = np.asarray(vae.encode(jnp.asarray(digits[0])).mu)

@@ -49,6 +49,9 @@ def test_every_widget_of_a_notebook_moves_without_a_kernel(browser, site, name):
     for number in range(frames.count()):
         frames.nth(number).scroll_into_view_if_needed()
         inner = page.frame_locator("figure.explorer iframe").nth(number)
+        if frames.nth(number).get_attribute("src").endswith("draw.html"):
+            assert_follows_the_hand(page, inner)
+            continue
         canvas = inner.locator("canvas").first
         inner.get_by_role("slider").first.wait_for()
         canvas.wait_for()
@@ -65,6 +68,22 @@ def test_every_widget_of_a_notebook_moves_without_a_kernel(browser, site, name):
             assert canvas.evaluate(painted) != before, slider.get_attribute("aria-label")
     context.close()
     assert page.faults == []
+
+
+def assert_follows_the_hand(page, inner):
+    """A stroke on the paper reaches what the encoder sees, and its q(z|x) in words."""
+    caption, paper = inner.locator(".caption"), inner.locator(".paper")
+    inner.locator(".caption", has_text="q(z|x)").wait_for()
+    before = caption.inner_text()
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 130, box["y"] + 160, steps=12)
+    page.mouse.up()
+    inner.locator(".caption", has_not_text=before).wait_for()
+    pixels = inner.locator("canvas").nth(1).evaluate("c => c.pixels")
+    assert max(pixels.values() if isinstance(pixels, dict) else pixels) == 1
 
 
 def test_formulas_are_set_without_the_network(page, site):
@@ -178,21 +197,11 @@ def test_a_digit_is_drawn_on_the_front_page(browser, site, width):
     page.goto((site / "index.html").as_uri())
     page.locator("iframe.drawing").scroll_into_view_if_needed()
     inner = page.frame_locator("iframe.drawing")
-    paper = inner.locator(".paper")
     inner.locator(".caption", has_text="q(z|x)").wait_for()
     assert page.frames[-1].evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.frames[-1].evaluate("document.documentElement.scrollHeight <= innerHeight"), "nothing is cut off"
     assert inner.locator("html").evaluate("e => e.style.colorScheme") == "dark"
-    before = inner.locator(".caption").inner_text()
-    paper.scroll_into_view_if_needed()
-    box = paper.bounding_box()
-    page.mouse.move(box["x"] + 120, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 130, box["y"] + 160, steps=12)
-    page.mouse.up()
-    inner.locator(".caption", has_not_text=before).wait_for()
-    pixels = inner.locator("canvas").nth(1).evaluate("c => c.pixels")
-    assert max(pixels.values() if isinstance(pixels, dict) else pixels) == 1
+    assert_follows_the_hand(page, inner)
     context.close()
     assert page.faults == []
 

@@ -9,8 +9,11 @@ from jaxtyping import Float
 from vaelib import checks
 from vaelib.explorer.encoded_images import DIGITS, EncodedImages
 from vaelib.explorer.model_widget import ModelWidget, static
+from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
-from vaelib.widgets.browser import allow_widgets
+from vaelib.widgets.browser import WithStill, allow_widgets
+
+SHOWN, DRAWS = 10, 2  # real images that stand in for a drawing where there is no kernel, and draws of z for each
 
 
 def _drawing(sent, sketch: "Sketch") -> bytes:
@@ -21,12 +24,17 @@ def _drawing(sent, sketch: "Sketch") -> bytes:
     return b""
 
 
-class Sketch(ModelWidget):
+class Sketch(WithStill, ModelWidget):
     """A canvas to draw on, q(z|x) on the plane, its reconstruction and a few draws; made by `draw_digit`."""
 
     _esm = static("words.js", "engine.js", "parts.js", "paper.js", "sketch.js", "sketch-widget.js")
     needs = ("decode", "encode")
     drawn = traitlets.Bytes().tag(sync=True, from_json=_drawing)
+
+    def __init__(self, encoded: EncodedImages):
+        """Show the plane of the two most active dimensions."""
+        self._encoded = encoded
+        super().__init__(encoded, plane=encoded.plane(most_active(encoded)))
 
     @property
     def image(self) -> Float[np.ndarray, "1 pixel"]:
@@ -37,6 +45,18 @@ class Sketch(ModelWidget):
     def __repr__(self) -> str:
         """Whether something has been drawn."""
         return f"Sketch({'drawn' if any(self.drawn) else 'empty'})"
+
+    def still(self) -> tuple[bytes, str] | None:
+        """Real images in the place of drawings, what the model gives back for them, and draws from their q(z|x)."""
+        if not self._encoded.encodes:
+            return None
+        x = self._encoded.images[:SHOWN]
+        mu, std = self._model.encode(x)
+        noise = np.random.default_rng(0).standard_normal((DRAWS, *mu.shape))
+        codes = np.concatenate([mu[None], mu + std * noise])
+        rows = np.stack([x, *(self._model.decode(z) for z in codes)])
+        words = tr("A row of images, a row of what the model gives back, and rows decoded from draws of q(z|x).")
+        return sheet(rows, self._model.image_shape), words
 
 
 def draw_digit(
@@ -61,7 +81,7 @@ def draw_digit(
     """
     encoded = drawable_digits(model, images, labels)
     allow_widgets()
-    return Sketch(encoded, plane=encoded.plane(most_active(encoded)))
+    return Sketch(encoded)
 
 
 def drawable_digits(model, images, labels) -> EncodedImages:

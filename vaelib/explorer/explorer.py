@@ -1,11 +1,9 @@
 """The explorer: one slider for each dimension of z, and the decoded digit that follows them."""
 
-import io
 from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
-import PIL.Image
 import traitlets
 from jaxtyping import Float
 
@@ -13,10 +11,10 @@ from vaelib import checks
 from vaelib.explorer.compiled_model import finite_vector, traversal
 from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.model_widget import ModelWidget, static
+from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
 from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
 
-LEAST = 12  # screen pixels, the least height and width of a picture in the strip that is shown without a kernel
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
 
 
@@ -47,7 +45,7 @@ class Picture(ModelWidget):
         self.send({"glide": {"to": [float(value) for value in z], "seconds": seconds}})
 
 
-class Explorer(WithStill):
+class Explorer(WithStill, ipywidgets.VBox):
     """Sliders, digit, plane and buttons; made by `explore`."""
 
     def __init__(self, encoded: EncodedImages, *, shown: int, seed: int):
@@ -197,7 +195,7 @@ class Explorer(WithStill):
             return None
         strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11), y=self.picture.asked)
         words = tr("Rows of decoded digits: in each, one dimension of z runs from -3 to 3.")
-        return _png(strip, self._encoded.model.image_shape), words
+        return sheet(strip, self._encoded.model.image_shape), words
 
 
 def explore(
@@ -247,16 +245,3 @@ def _slider(dim: int, reach: float) -> ipywidgets.FloatSlider:
         readout_format=".2f",
         layout=ipywidgets.Layout(width="100%"),
     )
-
-
-def _png(pictures: Float[np.ndarray, "row column pixel"], image_shape: tuple[int, int, int]) -> bytes:
-    """A sheet of pictures as PNG, each pixel at least 2 × 2, and larger where that is needed to see a picture."""
-    rows, columns, _ = pictures.shape
-    height, width, channels = image_shape
-    tiles = as_bytes(pictures).reshape(rows, columns, height, width, channels)
-    for axis, size in ((2, height), (3, width)):
-        tiles = tiles.repeat(max(2, -(-LEAST // size)), axis=axis)
-    sheet = tiles.swapaxes(1, 2).reshape(rows * tiles.shape[2], columns * tiles.shape[3], channels)
-    data = io.BytesIO()
-    PIL.Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(data, "PNG")
-    return data.getvalue()

@@ -18,13 +18,15 @@ def finest_step() -> float | None:
     return None if ipywidgets.FloatSlider.step.allow_none else 0.001
 
 
-class WithStill(ipywidgets.VBox):
-    """A box of widgets that is a still picture too, for those who read without a kernel.
+class WithStill:
+    """A widget that is a still picture too, for those who read without a kernel; to stand before the widget's class."""
 
-    A subclass has `still()`: the PNG and its text for screen readers, or None where there is nothing to show.
-    """
-
+    model_id: str  # of the widget's class
     _ipython_display_ = None  # ipywidgets 7 has one, which IPython would call in place of _repr_mimebundle_
+
+    def still(self) -> tuple[bytes, str] | None:
+        """The picture as PNG and its text for screen readers, or None where there is nothing to show."""
+        return None
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         """The widget's view and text as ipywidgets 8 has them, and the picture.

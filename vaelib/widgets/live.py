@@ -30,7 +30,7 @@ class Frame(ipywidgets.Image):
     tooltip = traitlets.Unicode("").tag(sync=True)
 
 
-class LiveFigure(WithStill):
+class LiveFigure(WithStill, ipywidgets.VBox):
     """Sliders above a figure whose moving artists follow them; made by `live_figure`."""
 
     def __init__(self, fig: Figure, update: Callable, sliders: Mapping[str, ipywidgets.Widget], alt: str):
