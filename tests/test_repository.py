@@ -81,6 +81,22 @@ def test_actions_are_pinned_to_a_commit():
     assert all(re.search(r"uses: actions/[\w-]+@[0-9a-f]{40} # v\d", line) for line in used)
 
 
+def test_a_release_is_built_and_published_by_pinned_tools_alone():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))["jobs"]
+    assert set(jobs["publish"]["needs"]) == {"test", "build"}
+    for name in ("build", "publish"):
+        commands = [step["run"] for step in jobs[name]["steps"] if "run" in step]
+        installs = [command for command in commands if "install" in command]
+        assert installs == [f"pip install --require-hashes --no-deps -r .github/{name}.txt"]
+        assert not re.search(r"pipx|uvx|uv run|\.ci/|npx", " ".join(commands))
+        pinned = (ROOT / ".github" / f"{name}.txt").read_text(encoding="utf-8")
+        left = re.sub(r"^(#.*|[\w.-]+==\S+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?)\n", "", pinned, flags=re.MULTILINE)
+        assert "==" in pinned
+        assert not left
+    assert "--no-isolation" in " ".join(step.get("run", "") for step in jobs["build"]["steps"])
+    assert all("id-token" not in jobs[name].get("permissions", {}) for name in ("test", "build"))
+
+
 def test_what_contributing_names_exists():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"(?:tests|docs|notebooks|\.github)/[\w./]*\w", text))
