@@ -1,6 +1,7 @@
 """Links to Colab and Binder, and the setup cell, follow one setting; without it there are none that lead nowhere."""
 
 import importlib.metadata
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -69,7 +70,20 @@ def test_the_setup_cell_installs_nothing_where_vaelib_is_installed():
         condition = lines.index('if importlib.util.find_spec("vaelib") is None:')
         after = lines.index("from vaelib import devices")
         assert all(line.startswith("    ") or not line for line in lines[condition + 1 : after])
-        assert not [line for line in lines[:condition] + lines[after:] if "pip install" in line]
+        assert not [line for line in lines[:condition] + lines[after:] if "pip" in line]
+
+
+@pytest.mark.parametrize("repository", ["", REPOSITORY])
+def test_the_setup_cell_is_plain_python_that_installs_by_the_kernels_own_pip(repository):
+    cell = stamp.setup_cell(repository).replace('find_spec("vaelib") is None', "find_spec('no_such_module') is None")
+    asked = []
+    kernel = SimpleNamespace(run_line_magic=lambda *words: asked.append(words))
+    exec(compile(cell, "setup", "exec"), {"get_ipython": lambda: kernel})
+    wheel = f"vaelib-{VERSION}-py3-none-any.whl" if repository else "vaelib-VERSION.whl"
+    assert {name for name, _ in asked} == {"pip"}
+    assert all(words.startswith("install --quiet ") for _, words in asked)
+    assert wheel in asked[0][1]
+    assert [REPOSITORY in words for _, words in asked] == [True, True] * bool(repository) + [False] * (not repository)
 
 
 @pytest.mark.parametrize("setting", ["vaelib", "https://github.com/a/b", "a/b c"])

@@ -18,6 +18,7 @@ from vaelib.files import write_atomically
 
 ROOT = Path(__file__).parents[2]
 LINKS = re.compile(r"\[(?:!\[)?Open in Colab.*\n\n")
+# Plain Python and no %pip, so that front ends that are no IPython can read the notebooks.
 SETUP = """\
 # Installs vaelib where it is missing, as in Colab; elsewhere installs nothing.
 import importlib.util
@@ -33,14 +34,14 @@ FROM_WHEEL = """\
     import glob
 
     wheel = max(glob.glob("vaelib-*.whl"), default="vaelib-VERSION.whl")  # upload it beside this notebook
-    %pip install --quiet "{wheel}[notebooks]"\
+    get_ipython().run_line_magic("pip", f'install --quiet "{wheel}[notebooks]"')\
 """
 FROM_GITHUB = """\
     wheel = "{host}/{repository}/releases/download/v{version}/vaelib-{version}-py3-none-any.whl"
-    %pip install --quiet "vaelib[notebooks] @ {{wheel}}"
+    get_ipython().run_line_magic("pip", f'install --quiet "vaelib[notebooks] @ {{wheel}}"')
     importlib.invalidate_caches()
     if importlib.util.find_spec("vaelib") is None:  # there is no such release
-        %pip install --quiet "vaelib[notebooks] @ git+{host}/{repository}"\
+        get_ipython().run_line_magic("pip", 'install --quiet "vaelib[notebooks] @ git+{host}/{repository}"')\
 """
 SERVICES = {
     "Open in Colab": (
