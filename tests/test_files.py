@@ -1,6 +1,8 @@
 """Files are written whole or not at all, through links, and keep their permissions."""
 
+import errno
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,6 +67,19 @@ def test_what_is_no_file_is_refused_and_left(tmp_path):
         with pytest.raises(ValueError, match=r"path must be a file or a new name, got .*, a folder or a device"):
             write_atomically(path, b"new", overwrite=True)
     assert not os.path.isfile(os.devnull)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, OSError), (errno.EACCES, PermissionError)])
+def test_what_the_system_refuses_is_said_of_the_file_itself(tmp_path, monkeypatch, code, kind):
+    def refuse(*_):
+        raise OSError(code, os.strerror(code), ".mine.0123")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    reason = re.escape(os.strerror(code))
+    with pytest.raises(kind, match=rf"^'.*/mine' can not be written: {reason}; choose another folder$") as refused:
+        write_atomically(tmp_path / "mine", b"x", overwrite=False)
+    assert refused.value.errno == code
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):

@@ -47,7 +47,8 @@ class Checkpoint:
         try:
             prepare_folder(self.path, claimed=claimed)
         except OSError as error:
-            raise type(error)(f"checkpoint {self._where} can not be written: {error}; choose another folder") from error
+            message = f"checkpoint {self._where} can not be written: {error.strerror or error}; choose another folder"
+            raise type(error)(message) from error
         return exists
 
     def load(self, state) -> tuple[Any, History]:

@@ -7,6 +7,8 @@ import shutil
 import sys
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +32,7 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
         FileExistsError: where `path` exists and overwrite is False.
         FileNotFoundError: where its folder does not exist.
         ValueError: where it is a folder or a device.
+        OSError: where the system refuses, with `path` and the reason.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
@@ -40,18 +43,19 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
         raise FileNotFoundError(
             f"path must lie in an existing folder, got {os.fspath(path)!r}; create {str(target.parent)!r}"
         )
-    _sweep(target, older=LEFT)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _refusals_name(path):
+        _sweep(target, older=LEFT)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def prepare_folder(path: str | os.PathLike, *, claimed: bool = False) -> None:
@@ -103,6 +107,20 @@ def release(path: str | os.PathLike) -> None:
             file.close()
         lock.unlink(missing_ok=True)
         file.close()
+
+
+@contextmanager
+def _refusals_name(path: str | os.PathLike) -> Iterator[None]:
+    """What the system refuses is said of the file that was to be written, and not of the temporary one beside it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        reason = os.strerror(error.errno)
+        refusal = type(error)(f"{os.fspath(path)!r} can not be written: {reason}; choose another folder")
+        refusal.errno = error.errno
+        raise refusal from error
 
 
 def _lock_of(path: str | os.PathLike) -> Path:

@@ -102,7 +102,10 @@ def _save_if_allowed(content: bytes, path: str | os.PathLike) -> None:
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
             raise
-        print(f"The figure was not saved as {os.fspath(path)!r}: {error.strerror}.")
+        print(
+            f"The figure was not saved as {os.fspath(path)!r}: {os.strerror(error.errno)}. All is shown here as it "
+            "should be; to keep it, work in a copy of this folder."
+        )
 
 
 @dataclass(frozen=True)
