@@ -1,5 +1,6 @@
 """What the book needs beyond Sphinx: live explorers, and lists of claims and questions with links to their cells."""
 
+import ast
 import functools
 import html
 import json
@@ -15,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from vaelib import load_mnist, load_pretrained
 from vaelib.explorer import save_drawing_page, save_page
 from vaelib.explorer.figure_page import page_of
+from vaelib.laboratory import save_page as save_lab_page
 from vaelib.languages import tr
 
 DOCS = Path(__file__).parent
@@ -35,7 +37,10 @@ LIVE = {
 
 
 class Explorer(nodes.General, nodes.Element):
-    """A page with sliders, shown inside the page of the book: `page` names it, `label` and `caption` are its words."""
+    """A page with sliders, shown inside the page of the book: `page` names it, `label` and `caption` are its words.
+
+    `settings`, where there are some, are the fragment that the page opens with.
+    """
 
 
 class Explore(SphinxDirective):
@@ -75,6 +80,23 @@ def live_figure(page: str) -> Explorer:
         label=tr("The figure with its sliders"),
         caption=f"{kernel_free} {anywhere}",
     )
+
+
+def lab_of(source: str) -> Explorer:
+    """The lab at the settings with which a cell calls it."""
+    (call,) = (node for node in ast.walk(ast.parse(source)) if is_lab(node))
+    words = {word.arg: ast.literal_eval(word.value) for word in call.keywords if isinstance(word.value, ast.Constant)}
+    return Explorer(
+        page="lab",
+        settings="&".join(f"{name}={str(value).lower()}" for name, value in words.items()),
+        label=tr("The lab: a VAE that trains in the page, its controls and its views"),
+        caption=tr("Live, without a kernel: 2,000 of the bundled digits train in this page."),
+    )
+
+
+def is_lab(node: ast.AST) -> bool:
+    """Whether this is a call of `vaelib.lab`."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "vaelib.lab"
 
 
 def lab_link(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -135,6 +157,8 @@ def live_places(name: str, doctree: nodes.document):
         elif "live_figure(" in source:
             figures += 1
             yield cell, live_figure(f"{Path(name).name}-{figures}")
+        elif "vaelib.lab(" in source:
+            yield cell, lab_of(next(cell.findall(nodes.literal_block)).astext())
 
 
 class FillLists(SphinxPostTransform):
@@ -217,6 +241,7 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     save_drawing_page(
         load_pretrained("bernoulli-z2"), folder / "draw.html", *images, title=tr("Draw a digit"), overwrite=True
     )
+    save_lab_page(folder / "lab.html", overwrite=True)
 
 
 def open_explorer(writer, node) -> None:
@@ -224,6 +249,8 @@ def open_explorer(writer, node) -> None:
     depth = writer.builder.current_docname.count("/")
     by_itself = tr("Open it by itself")
     address = "../" * depth + f"explorers/{node['page']}.html"
+    if node.get("settings"):
+        address += f"#{node['settings']}"
     writer.body.append(
         f'<figure class="explorer"><iframe src="{address}" title="{node["label"]}" loading="lazy"></iframe>'
         f"<figcaption>{node['caption']} "

@@ -4,17 +4,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from inspect import ismodule
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import nbformat
 import pytest
+
+from vaelib.laboratory.settings import Settings
 
 bs4 = pytest.importorskip("bs4")
 read_po = pytest.importorskip("babel.messages.pofile").read_po
 
 ROOT = Path(__file__).parents[1]
+LAB_SETTINGS = {field.name for field in fields(Settings)}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,9 @@ def test_every_internal_link_leads_somewhere(pages, site):
                 continue
             folder = site if parts.path.startswith("/") else path.parent
             target = (folder / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
+            if target.name == "lab.html" and target.exists():
+                dead += [f"{address} sets {name}" for name, _ in parse_qsl(parts.fragment) if name not in LAB_SETTINGS]
+                continue
             if not target.exists() or (parts.fragment and unquote(parts.fragment) not in anchors.get(target, ())):
                 dead.append(f"{path.name} -> {address}")
     assert not dead
@@ -122,6 +129,22 @@ def test_the_lab_is_one_file_that_the_site_leads_to(pages, site):
     for name in ("index.html", "docs/index.html", "ko/docs/index.html"):
         places = {(site / name).parent.joinpath(address).resolve() for _, address in targets(pages[site / name])}
         assert site / "lab.html" in places, name
+
+
+@pytest.mark.parametrize(
+    ("source", "settings"),
+    [
+        ("vaelib.lab()", ""),
+        ("vaelib.lab(images, labels, beta=4.0, noise=False)", "beta=4.0&noise=false"),
+        ('one = vaelib.lab(data="ring", hidden=widths, seed=1)\none', "data=ring&seed=1"),
+    ],
+)
+def test_a_lab_of_a_notebook_opens_on_the_site_as_the_cell_says(monkeypatch, source, settings):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    from book import lab_of
+
+    live = lab_of(source)
+    assert (live["page"], live["settings"]) == ("lab", settings)
 
 
 def test_every_widget_shows_something_without_a_kernel(pages, site):

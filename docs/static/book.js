@@ -7,7 +7,7 @@ const tell = (frame) => frame.contentWindow.postMessage({ theme: root.dataset.th
 for (const frame of frames()) frame.addEventListener("load", () => tell(frame));
 addEventListener("message", ({ source, data }) => {
   const frame = frames().find(({ contentWindow }) => contentWindow === source);
-  if (frame && data?.height > 0) frame.style.height = `${Math.min(2000, data.height + 4)}px`;
+  if (frame && data?.height > 0) frame.style.height = `${Math.min(3000, data.height + 4)}px`;
 });
 new MutationObserver(() => frames().forEach(tell)).observe(root, { attributeFilter: ["data-theme"] });
 

@@ -4,7 +4,12 @@
 
 The kernels run in Node against the same loops in plain JavaScript, in turns, by processor time, which other programs of
 the machine disturb less than the clock. Then the page trains in Chromium: images per second, frames per second of the
-screen meanwhile, and the seconds from opening the page to a plane on which digits have parted.
+screen meanwhile, and the seconds from opening the page to a plane on which digits have parted. Last come the pages'
+weights.
+
+Digits have parted when 60 of 100 held-out images lie nearer to the middle of their own digit's codes than to that of
+another's; chance is 10. The numbers by the clock are those of a quiet machine only: nothing else runs, and the load
+average of the last minute, which is printed first, is below 1 (`uptime`). Take the middle of three runs.
 """
 
 import json
@@ -17,7 +22,8 @@ from pathlib import Path
 
 import click
 
-sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("browser", "tools")]
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/browser", "tests/tools", "docs")]
 from lab import ARGS, chromium_path, watched  # noqa: E402
 
 PARTED = 0.6  # of the held-out images lie nearer to the middle of their own digit's codes than to another's
@@ -79,7 +85,8 @@ def in_browser(seconds: float) -> None:
         page.get_by_role("button", name="Play").click()
         page.wait_for_function("() => window.parted", timeout=300_000)
         parted = page.evaluate("window.parted") / 1000
-        click.echo(f"page of {path.stat().st_size:,} bytes; digits parted {parted:.1f} s after opening")
+        share = page.evaluate("window.share")
+        click.echo(f"digits parted {parted:.1f} s after opening, {share:.0%} nearest to their own middle")
         page.evaluate("window.shown.length = 0")
         images, start = page.evaluate("[window.frame.images, performance.now()]")
         page.wait_for_timeout(1000 * seconds)
@@ -93,6 +100,23 @@ def in_browser(seconds: float) -> None:
         chromium.close()
 
 
+def weights() -> None:
+    """Print the bytes of the lab's page with and without its digits, and of the site's two pages that stand alone."""
+    from front import write_front
+
+    from vaelib.explorer.page import embedded
+    from vaelib.laboratory import save_page
+    from vaelib.laboratory.page import page_state
+
+    digits = sum(len(embedded(page_state()[name])) for name in ("train", "heldOut", "labels"))
+    with tempfile.TemporaryDirectory() as folder:
+        whole = save_page(Path(folder) / "saved.html").stat().st_size
+        click.echo(f"the lab's page {whole:,} bytes, {whole - digits:,} beside its digits")
+        write_front(Path(folder))
+        for name in ("lab.html", "index.html"):
+            click.echo(f"the site's {name} {(Path(folder) / name).stat().st_size:,} bytes")
+
+
 @click.command()
 @click.option("--seconds", default=5.0, help="Seconds of training that are counted in the page.")
 def main(seconds: float):
@@ -100,6 +124,7 @@ def main(seconds: float):
     click.echo(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     kernels()
     in_browser(seconds)
+    weights()
 
 
 if __name__ == "__main__":

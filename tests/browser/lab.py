@@ -1,5 +1,6 @@
 """JupyterLab and Chromium, on loopback only."""
 
+import json
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from loopback import free_address
 
 ARGS = [
@@ -86,6 +88,34 @@ def heap(page):
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
     return session.send("Runtime.getHeapUsage")["usedSize"]
+
+
+# Each frame of a lab is kept as `frame` of its element.
+FRAMES = "addEventListener('frame', ({ detail, target }) => (target.frame = detail), { capture: true });"
+
+
+def assert_labs_hand_over(page, execute, *names):
+    """Each lab on the page trains, and the kernel has its model: `names` are the labs' there, `execute` runs code."""
+    for index in range(len(names)):
+        box = page.locator(".vaelib-lab").nth(index)
+        box.scroll_into_view_if_needed()
+        box.get_by_role("button", name="Play").click()
+        page.wait_for_function(f"() => document.querySelectorAll('.vaelib-lab')[{index}].frame?.steps > 30")
+        box.get_by_role("button", name="Pause").click()
+        page.wait_for_function(f"() => !document.querySelectorAll('.vaelib-lab')[{index}].frame.playing")
+    page.wait_for_timeout(1000)
+    asked = f"""
+import json, numpy as np
+found = []
+for one in ({", ".join(names)},):
+    images = (one._images.held_out[:5] / 255).astype("float32")
+    found.append([one.steps, np.asarray(one.model.encode(images).mu).ravel().tolist()])
+print(json.dumps(found))
+"""
+    for index, (count, mu) in enumerate(json.loads(execute(asked))):
+        shown = f"document.querySelectorAll('.vaelib-lab')[{index}].frame"
+        assert count == page.evaluate(f"{shown}.steps")
+        np.testing.assert_allclose(mu, page.evaluate(f"Array.from({shown}.mu.slice(0, 10))"), atol=1e-4)
 
 
 class Lab:

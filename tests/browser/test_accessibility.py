@@ -22,7 +22,8 @@ def figure():
         line.set_ydata(np.exp(-((line.get_xdata() - mu) ** 2)))
         return line
 
-    return live_figure(fig, update, mu=(-2.0, 2.0, 0.0), labels={"mu": "mean of q"}, alt="A bell curve that moves.")
+    words = {"labels": {"mu": "mean of q"}, "alt": "A bell curve that moves."}
+    return live_figure(fig, update, mu=(-2.0, 2.0, 0.0), handles=[(ax, "mu", 0.0)], **words)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,17 @@
 """The widgets in notebook 6 with ipywidgets 7, as Colab has them: sliders drag, pictures follow, drawing works."""
 
 import base64
+import io
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from classic import Classic
-from lab import drag, watched
+from lab import FRAMES, assert_labs_hand_over, drag, watched
 from runtime import colab_runtime
 
 import vaelib
@@ -27,8 +30,9 @@ x = np.linspace(-4, 4, 100)
 def move(mu):
     line.set_ydata(np.exp(-(x - mu)**2))
     return line
-live = live_figure(fig, move, mu=(-3.0, 3.0, 0.0)); live
+live = live_figure(fig, move, mu=(-3.0, 3.0, 0.0), handles=[(ax, 'mu', 0.5)]); live
 """
+LABS = "first, second = vaelib.lab(seed=1), vaelib.lab(seed=2, beta=4.0); first"
 HANDLE = ".ui-slider-handle"
 
 pytestmark = pytest.mark.slow
@@ -51,7 +55,8 @@ def notebook(browser, classic):
     """A page with a cell for each widget, all run; at the end it must have met no fault."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = watched(context.new_page())
-    classic.run(page, "widgets.ipynb", MODEL, EXPLORER, WIDE, DRAWING, FIGURE)
+    page.add_init_script(FRAMES)
+    classic.run(page, "widgets.ipynb", MODEL, EXPLORER, WIDE, DRAWING, FIGURE, LABS, "second")
     yield page
     context.close()
     assert page.faults == []
@@ -136,12 +141,25 @@ def test_a_drawing_is_encoded(notebook, classic):
 
 def test_a_figure_follows_its_slider(notebook, classic):
     area = output(notebook, 4)
-    image = area.locator("img.widget-image")
-    before = image.get_attribute("src")
+    canvas = area.locator(".vaelib-figure canvas")
+    painted = "c => c.toDataURL()"
+    before = canvas.evaluate(painted)
     drag(notebook, area.locator(HANDLE).first, 80)
-    notebook.wait_for_function("([i, src]) => i.src !== src", arg=[image.element_handle(), before])
+    notebook.wait_for_function(f"([c, before]) => ({painted})(c) !== before", arg=[canvas.element_handle(), before])
     notebook.wait_for_timeout(500)
-    assert float(classic.execute(notebook, "print(live.values['mu'])")) > 0.3
+    mu = float(classic.execute(notebook, "print(live.values['mu'])"))
+    assert mu > 0.3
+    drag(notebook, area.locator(".vaelib-figure .handle"), -40)
+    notebook.wait_for_timeout(500)
+    assert float(classic.execute(notebook, "print(live.values['mu'])")) < mu
     frame = base64.b64decode(classic.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())"))
-    shown = image.evaluate("async (i) => Array.from(new Uint8Array(await (await fetch(i.src)).arrayBuffer()))")
-    assert bytes(shown) == frame
+    shown = base64.b64decode(canvas.evaluate(painted).partition(",")[2])
+    pixels = [np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB")) for png in (frame, shown)]
+    np.testing.assert_array_equal(*pixels)
+
+
+def test_two_labs_train_and_hand_their_weights_over(notebook, classic):
+    output(notebook, 6).locator(".vaelib-lab canvas.codes").wait_for()
+    assert_labs_hand_over(notebook, partial(classic.execute, notebook), "first", "second")
+    classic.execute(notebook, "first.load(vaelib.VAE.create(seed=5, latent=2, hidden=(128,)))")
+    notebook.wait_for_function("() => document.querySelector('.vaelib-lab').frame.steps === 0")

@@ -41,8 +41,8 @@ def test_notebook_widgets_follow_the_mouse(browser, lab, path):
         handle = area.locator(".noUi-handle").first
         handle.scroll_into_view_if_needed()
         page.wait_for_timeout(300)
-        picture = area.locator(".vaelib canvas, .widget-image").first
-        state = "e => e.pixels ? String(e.pixels) : e.src"
+        picture = area.locator(".vaelib canvas, .vaelib-figure canvas").first
+        state = "e => e.pixels ? String(e.pixels) : e.toDataURL()"
         before = picture.evaluate(state)
         at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
         drag(page, handle, -120 if at_the_end else 120)  # more than one step of a slider with few

@@ -1,9 +1,12 @@
 """The widgets in JupyterLab, with a real kernel and a real mouse."""
 
+import base64
+import io
 import re
 
 import jax.numpy as jnp
 import numpy as np
+import PIL.Image
 import pytest
 from lab import drag, heap, watched
 
@@ -24,16 +27,10 @@ model.encoder.mu.kernel[...] *= 6
 model.decoder.trunk.layers[0].kernel[...] *= 3
 model.decoder.output.kernel[...] *= 3
 """
-# The pixels of an image on screen, or of the one at another address.
-PIXELS = """async (shown, address) => {
-  const image = address ? Object.assign(new Image(), { src: address }) : shown;
-  await image.decode();
-  const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-  const context = canvas.getContext('2d');
-  context.drawImage(image, 0, 0);
-  return String(context.getImageData(0, 0, canvas.width, canvas.height).data);
-}"""
+PAINTED = "c => c.toDataURL()"
+FRAME = "import base64; print(base64.b64encode({}.frame).decode())"
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+BUSY = f"() => {{ {KERNEL}.requestExecute({{ code: 'import time; time.sleep(12)' }}); }}"
 LINEAR = "linear_model = LinearGaussianVAE.maximum_likelihood(images, 3); linear_model.solve_encoder()"
 BROKEN = "broken = VAE.create(seed=0, latent=2, hidden=(8,)); broken.decoder.output.bias[...] = jnp.full(784, jnp.nan)"
 FIGURE = """
@@ -47,6 +44,21 @@ def update(mu):
 
 live = live_figure(fig, update, mu=(-3.0, 3.0, 0.0), alt="A bell curve around mu")
 live
+"""
+TWO = """
+fig, ax = plt.subplots(figsize=(6, 3.6), dpi=100)
+(dot,) = ax.plot([], [], "o")
+ax.set(xlim=(-3, 3), ylim=(0, 3))
+
+def place(mean, scale):
+    dot.set_data([mean], [scale])
+    return dot
+
+two = live_figure(
+    fig, place, mean=(-3.0, 3.0, 0.0, 0.1), scale=(0.0, 3.0, 1.0, 0.1), labels={"mean": "mean of q"},
+    handles=[(ax, "mean", "scale")], alt="A point",
+)
+two
 """
 WATCH_KERNEL = """
 import gc, tracemalloc
@@ -68,6 +80,7 @@ CELLS = [
     f"{BROKEN}\nexplore(broken, images, labels)",
     "sketch = draw_digit(model, images, labels); sketch",
     FIGURE,
+    TWO,
 ]
 
 
@@ -299,16 +312,68 @@ def test_a_drawing_by_keys(notebook, lab):
 def test_live_figure_follows_the_mouse(notebook, lab):
     area = output(notebook, 5)
     area.scroll_into_view_if_needed()
-    image = area.get_by_role("img", name="A bell curve around mu")
-    before = image.get_attribute("src")
+    picture = area.get_by_role("img", name="A bell curve around mu")
+    before = picture.evaluate(PAINTED)
     drag(notebook, area.locator(".noUi-handle").first, 80)
-    notebook.wait_for_function("([i, src]) => i.src !== src", arg=[image.element_handle(), before])
+    notebook.wait_for_function(f"([c, before]) => ({PAINTED})(c) !== before", arg=[picture.element_handle(), before])
     mu = float(lab.execute(notebook, "print(live.values['mu'])"))
     assert mu > 0.3
     lab.execute(notebook, "live.sliders['mu'].value = -2.0")
-    notebook.wait_for_timeout(500)
-    frame = lab.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())").strip()
-    assert image.evaluate(PIXELS) == image.evaluate(PIXELS, f"data:image/png;base64,{frame}")
+    area.get_by_role("img", name="Now mu -2").wait_for()
+    assert_shows_frame(picture, lab.execute(notebook, FRAME.format("live")))
+
+
+def test_a_live_figure_shows_again_what_the_page_was_sent_while_the_kernel_is_busy(notebook, lab):
+    area = output(notebook, 5)
+    picture = area.locator(".vaelib-figure canvas")
+    lab.execute(notebook, "live.sliders['mu'].value = 1.0")
+    area.get_by_role("img", name="Now mu 1.").wait_for()
+    notebook.wait_for_timeout(3000)  # at rest, the page asks for the places around
+    notebook.evaluate(BUSY)
+    handle = area.locator(".noUi-handle").first
+    handle.focus()
+    before = picture.evaluate(PAINTED)
+    handle.press("ArrowRight")
+    notebook.wait_for_function(f"([c, before]) => ({PAINTED})(c) !== before", arg=[picture.element_handle(), before])
+    assert notebook.evaluate(f"{KERNEL}.status") == "busy"
+    assert_shows_frame(picture, lab.execute(notebook, FRAME.format("live")))
+
+
+def test_a_handle_in_a_live_figure_takes_its_sliders_along(notebook, lab):
+    area = output(notebook, 6)
+    area.scroll_into_view_if_needed()
+    handle = area.locator(".vaelib-figure .handle")
+    assert handle.get_attribute("aria-label") == "mean of q 0, scale 1"
+    drag(notebook, handle, 60)
+    label = handle.get_attribute("aria-label")
+    mean, scale = map(float, re.fullmatch(r"mean of q (.*), scale (.*)", label).groups())
+    assert mean > 0.3
+    assert scale == 1.0
+    assert area.locator(".widget-readout").first.inner_text() == f"{mean:.2f}"
+    assert_kernel_has(notebook, lab, mean, scale)
+    area.get_by_role("img", name=f"Now {label}").wait_for()
+    assert_shows_frame(area.locator(".vaelib-figure canvas"), lab.execute(notebook, FRAME.format("two")))
+    handle.press("ArrowUp")
+    handle.press("Shift+ArrowLeft")
+    area.get_by_role("img", name=f"Now mean of q {mean - 0.5:g}, scale 1.1").wait_for()
+    assert_kernel_has(notebook, lab, mean - 0.5, 1.1)
+
+
+def assert_kernel_has(page, lab, *values):
+    """The kernel's sliders come to where the page's stand: the front end holds a move back until the last is done."""
+    for _ in range(100):
+        found = list(map(float, lab.execute(page, "print(*two.values.values())").split()))
+        if np.allclose(found, values):
+            return
+    raise AssertionError(f"the kernel stays at {found}, the page at {values}")
+
+
+def assert_shows_frame(canvas, frame):
+    """The canvas has the pixels of this PNG in base 64."""
+    expected = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(frame))).convert("RGB"))
+    shown = canvas.evaluate(PAINTED).partition(",")[2]
+    shown = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB"))
+    np.testing.assert_array_equal(shown, expected)
 
 
 @pytest.mark.parametrize("cell", [1, 2])
@@ -364,12 +429,7 @@ def test_widgets_fit_the_page_in_both_themes(notebook, lab, theme, width, tmp_pa
 def test_the_digit_of_a_busy_kernel_comes_all_the_same(notebook, here):
     area = output(notebook, 2)
     before = at(area)
-    notebook.evaluate(
-        """() => {
-          const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-          kernel.requestExecute({ code: 'import time; time.sleep(12)' });
-        }"""
-    )
+    notebook.evaluate(BUSY)
     drag(notebook, area.locator(".noUi-handle").nth(1), 40)
     settle(notebook, area, before)
     assert_shows(area, here["linear_model"])
@@ -377,7 +437,7 @@ def test_the_digit_of_a_busy_kernel_comes_all_the_same(notebook, here):
 
 def test_a_lost_kernel_is_said_and_the_digit_still_moves(notebook, here):
     area = output(notebook, 1)
-    notebook.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    notebook.evaluate(f"{KERNEL}.restart()")
     area.locator(".caption", has_text="The kernel does not answer").wait_for(timeout=20_000)
     linear = output(notebook, 2)
     linear.locator(".alert", has_text="The kernel does not answer").wait_for(timeout=20_000)

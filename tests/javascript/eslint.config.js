@@ -5,7 +5,7 @@ import js from "@eslint/js";
 import globals from "globals";
 
 const root = new URL("../../", import.meta.url);
-const folders = ["vaelib/explorer/static/", "vaelib/laboratory/static/"];
+const folders = ["vaelib/widgets/static/", "vaelib/explorer/static/", "vaelib/laboratory/static/"];
 const pages = ["vaelib/explorer/page.py", "vaelib/explorer/drawing_page.py", "vaelib/explorer/figure_page.py", "vaelib/laboratory/page.py"]; // each names the function that opens its page
 const texts = new Map(
   folders

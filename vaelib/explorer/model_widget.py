@@ -1,7 +1,7 @@
 """A widget that the page draws, and what the kernel answers when the page asks."""
 
+from functools import partial
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import anywidget
 import numpy as np
@@ -12,13 +12,9 @@ from vaelib.explorer.compiled_model import CompiledModel, finite_vector
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
 from vaelib.languages import page_words
+from vaelib.widgets.browser import joined
 
-STATIC = files("vaelib.explorer") / "static"
-
-
-def static(*names: str, folder: Traversable = STATIC) -> str:
-    """Files of the page's own code, joined: a widget's module is a single text and cannot import its neighbours."""
-    return "\n".join((folder / name).read_text("utf-8") for name in names)
+static = partial(joined, folder=files("vaelib.explorer") / "static")
 
 
 class ModelWidget(anywidget.AnyWidget):

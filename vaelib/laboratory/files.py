@@ -3,7 +3,7 @@
 from functools import partial
 from importlib.resources import files
 
-from vaelib.explorer.model_widget import static as joined
+from vaelib.widgets.browser import joined
 
 HERE = files("vaelib.laboratory")
 KERNELS = HERE / "kernels" / "kernels.wasm"

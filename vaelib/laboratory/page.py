@@ -10,6 +10,8 @@ from vaelib import checks
 from vaelib.explorer.model_widget import static as explorer_static
 from vaelib.explorer.page import deflated, filled_page, write_page
 from vaelib.laboratory.files import KERNELS, static
+from vaelib.laboratory.images import Images
+from vaelib.laboratory.settings import Settings
 from vaelib.laboratory.widget import opening, page_text, prepare
 from vaelib.languages import tr
 
@@ -72,7 +74,11 @@ def page_code() -> str:
 
 def page_state(images=None, labels=None, *, image_shape=None, limit: int | None = TRAINED, **settings) -> dict:
     """What `openLabPage` is handed: the images, the kernels and the settings; arguments and errors as `save_page`."""
-    chosen, prepared = prepare(images, labels, image_shape=image_shape, settings=settings, limit=limit)
-    arrays = {"train": prepared.train, "heldOut": prepared.held_out, "labels": prepared.labels}
-    state = opening(prepared, chosen) | {name: deflated(array.tobytes()) for name, array in arrays.items()}
+    return state_of(*prepare(images, labels, image_shape=image_shape, settings=settings, limit=limit))
+
+
+def state_of(chosen: Settings, images: Images) -> dict:
+    """What `openLabPage` is handed for checked settings and images."""
+    arrays = {"train": images.train, "heldOut": images.held_out, "labels": images.labels}
+    state = opening(images, chosen) | {name: deflated(array.tobytes()) for name, array in arrays.items()}
     return state | {"kernels": deflated(KERNELS.read_bytes())}

@@ -3,8 +3,14 @@
 import base64
 import importlib
 import sys
+from importlib.resources.abc import Traversable
 
 import ipywidgets
+
+
+def joined(*names: str, folder: Traversable) -> str:
+    """Files of the page's own code, joined: a widget's module is a single text and cannot import its neighbours."""
+    return "\n".join((folder / name).read_text("utf-8") for name in names)
 
 
 def allow_widgets() -> None:

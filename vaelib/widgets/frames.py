@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 
 from vaelib.files import write_atomically
+from vaelib.widgets.handles import Along, Handle
 from vaelib.widgets.live import LiveFigure
 
 MOST = 120  # pictures of a figure whose sliders have numbers; choices are all kept
@@ -28,9 +29,11 @@ def frames_of(live: LiveFigure, most: int = MOST) -> dict:
     """The figure's pictures at a grid of its sliders' places, as JSON takes them; the sliders end where they stood.
 
     Returns:
-        `width`, `height`, `alt`; `sliders`, each with its label, its places as text and the index of its start; `base`,
-        the picture at the start; and `frames`, one for each place in the order of `itertools.product`: the left and
-        upper edge of what differs from `base`, and its picture. Pictures are WebP in base 64.
+        `width`, `height`, `alt`; `sliders`, each with its label, its places as text and the index of its start;
+        `handles`, for `x` and `y` the number of a slider and the shares of the picture at its places, or no slider and
+        one share; `base`, the picture at the start; and `frames`, one for each place in the order of
+        `itertools.product`: the left and upper edge of what differs from `base`, and its picture. Pictures are WebP in
+        base 64.
     """
     start = live.values
     places = {name: _places(slider, _share(live, most)) for name, slider in live.sliders.items()}
@@ -41,6 +44,7 @@ def frames_of(live: LiveFigure, most: int = MOST) -> dict:
         "height": base.height,
         "alt": live.still()[1],
         "sliders": [_description(live.sliders[name], places[name], start[name]) for name in places],
+        "handles": [_handle(handle, live, list(places.values())) for handle in live.handles],
         "base": _webp(base),
         "frames": [_difference(base, picture) for picture in pictures],
     }
@@ -81,6 +85,20 @@ def _places(slider: ipywidgets.Widget, count: int) -> list:
 def _description(slider: ipywidgets.Widget, places: list, start) -> dict:
     words = [str(place) if isinstance(place, int | str) else f"{place:.3g}" for place in places]
     return {"label": slider.description, "places": words, "start": places.index(start)}
+
+
+def _handle(handle: Handle, live: LiveFigure, places: list[list]) -> dict:
+    """Where a handle lies at each place of its sliders."""
+    sliders = list(live.sliders.values())
+
+    def at(along: Along) -> list[float]:
+        if along.slider is None:
+            return [along.low]
+        low, high = sliders[along.slider].min, sliders[along.slider].max
+        parts = [(place - low) / (high - low) for place in places[along.slider]]
+        return [round(along.low + part * (along.high - along.low), 4) for part in parts]
+
+    return {name: {"slider": along.slider, "at": at(along)} for name, along in (("x", handle.x), ("y", handle.y))}
 
 
 def _move(live: LiveFigure, values: dict) -> PIL.Image.Image:

@@ -1,6 +1,7 @@
 """Any matplotlib figure that follows sliders: drawn once, then only the artists that move are drawn again.
 
-Slider -> update(**values) -> the moved artists, drawn over the stored background (Agg) -> PNG (Pillow) -> Image widget.
+Slider -> update(**values) -> the moved artists, drawn over the stored background (Agg) -> PNG (Pillow) -> the page,
+which keeps it for the next time.
 """
 
 import html
@@ -11,7 +12,6 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
-import traitlets
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,21 +19,18 @@ from matplotlib.figure import Figure
 from vaelib.languages import tr
 from vaelib.lettering import letter
 from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
+from vaelib.widgets.frame import Frame
+from vaelib.widgets.handles import Handle, checked, placed
 
 WIDE = {"description_width": "initial"}
-
-
-class Frame(ipywidgets.Image):
-    """An Image widget with a name for screen readers: the front end writes `tooltip` only beside a `description`."""
-
-    description = traitlets.Unicode("").tag(sync=True)
-    tooltip = traitlets.Unicode("").tag(sync=True)
 
 
 class LiveFigure(WithStill, ipywidgets.VBox):
     """Sliders above a figure whose moving artists follow them; made by `live_figure`."""
 
-    def __init__(self, fig: Figure, update: Callable, sliders: Mapping[str, ipywidgets.Widget], alt: str):
+    def __init__(
+        self, fig: Figure, update: Callable, sliders: Mapping[str, ipywidgets.Widget], alt: str, handles: list
+    ):
         """Draw the first frame, and let the sliders draw the next ones."""
         letter(fig)
         plt.close(fig)  # else the notebook shows the figure a second time, as a dead picture
@@ -41,11 +38,11 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         self._background = None
         self._drawn: frozenset[Artist] = frozenset()
         self.sliders = dict(sliders)
-        self._image = Frame(value=self._draw(), format="png", tooltip=alt)
-        width = f"{self._canvas.get_width_height()[0]}px"
-        self._image.layout = ipywidgets.Layout(
-            width=width, max_width="100%", height="auto", align_self="flex-start", margin="2px 0"
-        )
+        self._image = Frame(self._draw, sliders=list(self.sliders.values()), alt=alt)
+        self.handles: list[Handle] = [placed(handle, self.sliders) for handle in handles]
+        self._image.width = self._canvas.get_width_height()[0]
+        self._image.handles = [handle.for_page() for handle in self.handles]
+        self._image.layout = ipywidgets.Layout(max_width="100%", align_self="flex-start")
         self._alert = ipywidgets.HTML(layout=ipywidgets.Layout(display="none"))
         for slider in self.sliders.values():
             slider.observe(self._on_move, names="value")
@@ -68,7 +65,7 @@ class LiveFigure(WithStill, ipywidgets.VBox):
 
     def _on_move(self, _) -> None:
         try:
-            self._image.value = self._draw()
+            self._image.show()
             self._alert.value = ""
         except Exception as error:  # a callback's exception has no cell to appear under, so it is shown here
             moved = ", ".join(f"{name} = {value}" for name, value in self.values.items())
@@ -77,9 +74,10 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         self._image.layout.display = "none" if self.message else None
         self._alert.layout.display = None if self.message else "none"
 
-    def _draw(self) -> bytes:
-        """The frame at the sliders' values, as PNG."""
-        moving = sorted(_artists(self._update(**self.values)), key=Artist.get_zorder)
+    def _draw(self, values: list) -> bytes:
+        """The frame at these values of the sliders, as PNG."""
+        named = dict(zip(self.sliders, values, strict=True))
+        moving = sorted(_artists(self._update(**named)), key=Artist.get_zorder)
         canvas, fig = self._canvas, self._canvas.figure
         if self._background is None or any(a in self._drawn and not a.get_animated() for a in moving):
             for artist in moving:
@@ -99,7 +97,7 @@ class LiveFigure(WithStill, ipywidgets.VBox):
 
     def still(self) -> tuple[bytes, str]:
         """The present frame."""
-        return self.frame, self._image.tooltip or repr(self)
+        return self.frame, self._image.alt or repr(self)
 
 
 def live_figure(
@@ -108,6 +106,7 @@ def live_figure(
     *,
     alt: str = "",
     labels: Mapping | None = None,
+    handles: Iterable[tuple] = (),
     **sliders,
 ) -> LiveFigure:
     """A figure that follows sliders, fast enough to be dragged: only what `update` returns is drawn again.
@@ -124,19 +123,21 @@ def live_figure(
         fig: a matplotlib figure, drawn in full once; limits and ticks stay as they are then.
         update: called with the sliders' values; changes some artists (lines, texts, titles, polygons) and returns them,
             one or many. An artist that is not returned keeps its place in the background, or is not shown if it was
-            returned before.
+            returned before. The picture follows from the values alone: the page keeps it, and has some drawn ahead.
         alt: what the figure shows, in a sentence, for screen readers.
         labels: name -> the text beside its slider, the name itself by default.
+        handles: points in the picture that can be dragged, each (ax, x, y), where x and y are the name of the slider
+            that moves along, or a place on the axis where the handle stays: (ax, "mu", "log_var"), (ax, "mu", 0.0).
         sliders: name=(low, high, start) or (low, high, start, step); all integers make a slider of integers. A list
             makes a choice among its entries. A ready ipywidgets control is taken as it is.
 
     Returns:
-        A widget with `sliders` (by name), `values`, `frame` (the PNG on screen) and `message` (an error of `update`,
-        shown in place of the picture).
+        A widget with `sliders` (by name), `values`, `frame` (the PNG on screen), `handles` and `message` (an error of
+        `update`, shown in place of the picture).
 
     Raises:
-        TypeError, ValueError: for a figure, an update or a slider that cannot be used, with the remedy; an error in the
-            first call of `update` is raised as it is.
+        TypeError, ValueError: for a figure, an update, a slider or a handle that cannot be used, with the remedy; an
+            error in the first call of `update` is raised as it is.
     """
     if not isinstance(fig, Figure):
         raise TypeError(f"fig must be a matplotlib Figure, got {type(fig).__name__}; from Axes, pass ax.figure")
@@ -149,7 +150,7 @@ def live_figure(
         raise ValueError(f"labels names {unknown}, but the sliders are {sorted(sliders)}")
     allow_widgets()
     controls = {name: _control(name, spec, tr(labels.get(name, name))) for name, spec in sliders.items()}
-    return LiveFigure(fig, update, controls, tr(alt) if alt else "")
+    return LiveFigure(fig, update, controls, tr(alt) if alt else "", checked(handles, fig, controls))
 
 
 def _control(name: str, spec, label: str) -> ipywidgets.Widget:

@@ -32,14 +32,47 @@ function placeSlider({ label, places, start }, onMove) {
     onMove(Number(input.value));
   });
   say();
-  return element("div", { class: "slider named" }, [element("span", { "aria-hidden": "true" }, [label]), input, output]);
+  const set = (/** @type {number} */ place) => {
+    input.value = String(place);
+    say();
+  };
+  const line = element("div", { class: "slider named" }, [element("span", { "aria-hidden": "true" }, [label]), input, output]);
+  return { line, set };
+}
+
+/**
+ * A handle over the picture, which takes its sliders to the nearest of their places.
+ * @param {{ x: PlacedAlong, y: PlacedAlong }} handle
+ * @param {HTMLElement} canvas
+ * @param {() => number[]} now the sliders' places
+ * @param {(moved: [number, number][]) => void} onMove called with the sliders that move, each with its new place
+ */
+function placedHandle({ x, y }, canvas, now, onMove) {
+  const ends = [x, y];
+  const move = (/** @type {(end: PlacedAlong, direction: number) => number} */ place) =>
+    onMove(
+      ends.flatMap((end, direction) => {
+        if (end.slider === null) return [];
+        return [[end.slider, Math.min(end.at.length - 1, Math.max(0, place(end, direction)))]];
+      }),
+    );
+  const far = (/** @type {PlacedAlong} */ { at }, /** @type {number} */ share) => at.map((one) => Math.abs(one - share));
+  const made = handleOver(canvas, tr("handle that arrow keys move"), {
+    to: (to) => move((end, direction) => far(end, to[direction]).indexOf(Math.min(...far(end, to[direction])))),
+    by: (steps) => move((end, direction) => now()[Number(end.slider)] + steps[direction]),
+  });
+  const show = (/** @type {string[]} */ words) => {
+    const moved = ends.flatMap(({ slider }) => (slider === null ? [] : [words[slider]]));
+    made.show(ends.map(({ slider, at }) => at[slider === null ? 0 : now()[slider]]), moved.join(", "));
+  };
+  return { handle: made.handle, show };
 }
 
 /**
  * @param {FramesPage} page
  * @param {HTMLElement} el
  */
-async function openFrames({ width, height, alt, sliders, base, frames }, el) {
+async function openFrames({ width, height, alt, sliders, handles = [], base, frames }, el) {
   const canvas = element("canvas", { width, height, class: "still", role: "img", "aria-label": alt });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
@@ -56,32 +89,33 @@ async function openFrames({ width, height, alt, sliders, base, frames }, el) {
     (places, { left, upper, image }) => {
       context.drawImage(background, 0, 0);
       if (image) context.drawImage(image, left, upper);
-      const words = sliders.map(({ label, places: all }, i) => `${label} ${all[places[i]]}`);
-      canvas.setAttribute("aria-label", tr("{alt} Now {places}.", { alt, places: words.join(", ") }));
+      canvas.setAttribute("aria-label", tr("{alt} Now {places}.", { alt, places: wordsAt(places).join(", ") }));
     },
     fail,
   );
-  const lines = sliders.map((slider, i) =>
-    placeSlider(slider, (place) => {
-      at[i] = place;
-      draw([...at]);
+  const wordsAt = (/** @type {number[]} */ places) => sliders.map(({ label, places: all }, i) => `${label} ${all[places[i]]}`);
+  const go = (/** @type {[number, number][]} */ moved) => {
+    for (const [i, place] of moved) at[i] = place;
+    for (const { show } of points) show(wordsAt(at));
+    draw([...at]);
+  };
+  const lines = sliders.map((slider, i) => placeSlider(slider, (place) => go([[i, place]])));
+  const points = handles.map((handle) =>
+    placedHandle(handle, canvas, () => at, (moved) => {
+      for (const [i, place] of moved) lines[i].set(place);
+      go(moved);
     }),
   );
   el.classList.add("vaelib");
-  el.append(...lines, canvas, alert);
+  const shown = element("div", { class: "vaelib-figure" }, [canvas, ...points.map(({ handle }) => handle)]);
+  el.append(...lines.map(({ line }) => line), shown, alert);
   tellHeight();
   /** @type {HTMLImageElement} */
   let background;
   try {
     background = await decoded(base);
-    draw([...at]);
+    go([]);
   } catch {
     fail();
   }
-}
-
-/** A page inside another says how high it is. */
-function tellHeight() {
-  const tell = () => parent.postMessage({ height: document.documentElement.offsetHeight }, "*");
-  new ResizeObserver(tell).observe(document.documentElement);
 }

@@ -170,3 +170,9 @@ function followColours() {
     if (known) document.documentElement.style.colorScheme = data.theme;
   });
 }
+
+/** A page inside another says how high it is. */
+function tellHeight() {
+  const tell = () => parent.postMessage({ height: document.documentElement.offsetHeight }, "*");
+  new ResizeObserver(tell).observe(document.documentElement);
+}

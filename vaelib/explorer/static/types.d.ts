@@ -82,12 +82,19 @@ interface SketchPage {
   weights: Record<string, string>;
 }
 
+// A direction in which a handle lies, at shares of the picture: one for each place of its slider, or one alone.
+interface PlacedAlong {
+  slider: number | null;
+  at: number[];
+}
+
 // What `frames_of` returns: pictures are WebP in base 64.
 interface FramesPage {
   width: number;
   height: number;
   alt: string;
   sliders: { label: string; places: string[]; start: number }[];
+  handles?: { x: PlacedAlong; y: PlacedAlong }[];
   base: string;
   frames: [number, number, string][];
 }

@@ -31,6 +31,8 @@ function controls() {
   return all;
 }
 
+const SWITCHES = ["beta", "kl", "noise"]; // of a lab in brief
+
 /**
  * The settings with other data. Points of a plane are no probabilities, and the ring is thinner than a Gaussian for pixels.
  * @param {LabSettings} settings
@@ -94,12 +96,12 @@ function controlOf(control, value, onChange) {
 }
 
 /**
- * All controls, by group. A control without an effect under the present settings is switched off.
+ * Controls, by group. One without an effect under the present settings is switched off.
  * @param {LabSettings} settings
  * @param {(changed: Partial<LabSettings>, restarts: boolean) => void} onChange
  */
-function controlPanel(settings, onChange) {
-  const all = controls();
+function controlPanel(settings, onChange, names = controls().map(({ name }) => name)) {
+  const all = controls().filter(({ name }) => names.includes(name));
   /** @type {Record<string, any>} */
   let now = { ...settings };
   const made = all.map((control) => ({

@@ -6,6 +6,7 @@
  * @param {HTMLElement} el
  */
 async function openLabPage(page, el) {
+  tellHeight();
   const [kernels, train, heldOut, labels] = await Promise.all([page.kernels, page.train, page.heldOut, page.labels].map(inflate));
   const settings = settingsFrom(location.hash, page.settings);
   const data = { pixels: page.pixels, train, heldOut };

@@ -91,7 +91,7 @@ function openOn(input, el, reopen) {
   };
   const alert = element("div", { class: "alert", role: "alert", hidden: "" });
   const code = element("code");
-  const link = element("a", { href: "#" }, [tr("link to these settings")]);
+  const link = element("a", { href: "#" }, [input.whole ? tr("the whole lab, at these settings") : tr("link to these settings")]);
   const state = (/** @type {boolean} */ now) => {
     playing = now;
     top.play.textContent = now ? tr("Pause") : tr("Play");
@@ -99,7 +99,7 @@ function openOn(input, el, reopen) {
   };
   const say = () => {
     code.textContent = codeOf(settings, input.defaults);
-    link.setAttribute("href", fragmentOf(settings, input.defaults));
+    link.setAttribute("href", (input.whole ?? "") + fragmentOf(settings, input.defaults));
   };
   const reset = () => {
     history.clear();
@@ -116,7 +116,7 @@ function openOn(input, el, reopen) {
     send(name);
   };
   const top = topBar(act, settings);
-  const controls = controlPanel(settings, (changed, restarts) => {
+  const onControl = (/** @type {Partial<LabSettings>} */ changed, /** @type {boolean} */ restarts) => {
     if (changed.data) {
       const { likelihood, sigma } = input.defaults;
       return reopen(withData({ ...settings, likelihood, sigma }, changed.data));
@@ -125,7 +125,8 @@ function openOn(input, el, reopen) {
     say();
     if (restarts) reset();
     else send("set", { settings: changed });
-  });
+  };
+  const controls = input.whole ? controlPanel(settings, onControl, SWITCHES) : controlPanel(settings, onControl);
 
   const check = (/** @type {string} */ text, /** @type {(on: boolean) => void} */ onChange) => {
     const box = element("input", { type: "checkbox" });
@@ -138,10 +139,15 @@ function openOn(input, el, reopen) {
     send("tiles", { codes: wanted ? gridCodes(isPoint ? GRID_REACH : views.plane.reach()) : null });
   };
 
-  el.classList.add("vaelib", "vaelib-lab");
-  el.append(
-    top.bar,
-    alert,
+  const inBrief = () => [
+    element("div", { class: "brief" }, [
+      element("div", {}, [views.plane.canvas, views.plane.says]),
+      element("div", {}, [controls.panel, views.cost.box]),
+    ]),
+    views.pictures.panels[0],
+    element("p", { class: "settings" }, [link]),
+  ];
+  const inFull = () => [
     element("div", { class: "grid" }, [
       element("div", {}, [controls.panel]),
       panel(tr("The plane of z"), tr("Digits part into regions; with the KL on, all of them together fill the prior's circles, with it off they spread."), [
@@ -170,7 +176,9 @@ function openOn(input, el, reopen) {
       panel(tr("One image, step by step"), tr("Click on a code in the plane to follow its image. Point at a symbol and its place lights up."), [views.pipeline.root]),
     ]),
     element("p", { class: "settings" }, [tr("This run: "), code, " · ", link]),
-  );
+  ];
+  el.classList.add("vaelib", "vaelib-lab");
+  el.append(top.bar, alert, ...(input.whole ? inBrief() : inFull()));
 
   const note = (/** @type {Frame} */ next) => {
     const { steps, train, heldOut } = next;
@@ -252,7 +260,7 @@ function openOn(input, el, reopen) {
   say();
   send("start", { kernels: input.kernels, data, settings, words: told.words });
   if (isPoint) askTiles();
-  if (takesDrawings) views.own.start();
+  if (takesDrawings && !input.whole) views.own.start();
   return {
     stop: () => {
       document.removeEventListener("visibilitychange", onVisibility);

@@ -135,6 +135,7 @@ interface LabInput {
   classes: string[];
   classWord: string;
   quantityColors: Record<string, string>;
+  whole?: string; // the address of the whole lab, of which this is the plane and three switches
   onWeights?: (weights: Float32Array, steps: number, settings: LabSettings) => void;
 }
 

@@ -1,0 +1,71 @@
+"""The picture of a live figure in a notebook, drawn by the page."""
+
+from collections.abc import Callable
+from importlib.resources import files
+
+import anywidget
+import ipywidgets
+import traitlets
+from ipywidgets import widget_serialization
+
+from vaelib.languages import tr
+from vaelib.widgets.browser import joined
+
+STATIC = files("vaelib.widgets") / "static"
+
+
+class Frame(anywidget.AnyWidget):
+    """A picture that follows sliders.
+
+    The page keeps the pictures that it was sent, each with the sliders' places, and shows one again without asking.
+    When the sliders rest it asks for the pictures around them, one at a time, so that a drag finds them there.
+    """
+
+    _esm = joined("handles.js", "figure-widget.js", folder=STATIC)
+    _css = joined("handles.css", folder=STATIC)
+    value = traitlets.Bytes().tag(sync=True)
+    at = traitlets.List().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    handles = traitlets.List().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+    sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **widget_serialization)
+
+    def __init__(self, draw: Callable[[list], bytes], **state):
+        """`draw` makes the picture for the sliders' values."""
+        words = {"now": tr("{alt} Now {places}."), "handle": tr("handle that arrow keys move")}
+        super().__init__(words=words, **state)
+        self._draw_at = draw
+        self.on_msg(self._answer)
+        self.show()
+
+    def show(self) -> None:
+        """Draw at the sliders' values."""
+        png = self._draw_at([slider.value for slider in self.sliders])
+        with self.hold_sync():
+            self.value, self.at = png, [_place(slider) for slider in self.sliders]
+
+    def _answer(self, _, question, __) -> None:
+        """Send the picture at the places asked for; none where it can not be drawn, which a move there will say."""
+        places = question.get("ahead") if isinstance(question, dict) else None
+        if not isinstance(places, list) or len(places) != len(self.sliders):
+            return
+        try:
+            values = [_value(slider, place) for slider, place in zip(self.sliders, places, strict=True)]
+            pictures = [self._draw_at(values)]
+        except Exception:  # no cell to appear under, and nobody has moved there yet
+            pictures = []
+        self.send({"at": places}, pictures)
+
+
+def _place(slider: ipywidgets.Widget):
+    """What stands for a slider's value in a message: the number of a choice, else the value, else None."""
+    value = slider.index if slider.has_trait("index") else slider.value
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def _value(slider: ipywidgets.Widget, place):
+    """The value that a place stands for."""
+    if slider.has_trait("index"):
+        return list(slider.options)[place]
+    return type(slider.value)(min(max(place, slider.min), slider.max))

@@ -1,0 +1,198 @@
+// The picture of a live figure in a notebook. It keeps the pictures it was sent, so that a slider that comes back to a place
+// shows it at once; while the sliders rest it asks for the places around them.
+
+const REFERENCE = "IPY_MODEL_";
+const REST = 100; // milliseconds without a move
+const MOST_BYTES = 16e6; // of pictures that are kept
+
+/**
+ * The places of a slider, where they can be counted: which one a value is, and what stands for one in a message.
+ * @param {WidgetState} slider
+ */
+function placesOf(slider) {
+  const [kind, min, step] = ["_model_name", "min", "step"].map((name) => slider.get(name));
+  if (kind === "SelectionSliderModel") {
+    return { count: slider.get("_options_labels").length, at: (/** @type {number} */ index) => index, value: (/** @type {number} */ i) => i };
+  }
+  if (!["FloatSliderModel", "IntSliderModel"].includes(kind) || !step) return null;
+  return {
+    count: Math.floor((slider.get("max") - min) / step + 1e-6) + 1,
+    at: (/** @type {number} */ value) => Math.round((value - min) / step),
+    value: (/** @type {number} */ i) => Number((min + i * step).toPrecision(12)),
+  };
+}
+
+/** @param {WidgetState} slider */
+const standsFor = (slider) => slider.get("index") ?? slider.get("value");
+
+/**
+ * The pictures by the sliders' places; the oldest go when there are too many. One that is null can not be drawn.
+ * @param {WidgetState[]} sliders
+ */
+function keptPictures(sliders) {
+  const places = sliders.map(placesOf);
+  /** @type {Map<string, Blob | null>} */
+  const kept = new Map();
+  let bytes = 0;
+  const key = (/** @type {any[]} */ at) => at.map((value, i) => places[i]?.at(value) ?? String(value)).join(" ");
+  return {
+    get: (/** @type {any[]} */ at) => kept.get(key(at)),
+    set: (/** @type {any[]} */ at, /** @type {Blob | null} */ png) => {
+      bytes += (png?.size ?? 0) - (kept.get(key(at))?.size ?? 0);
+      kept.set(key(at), png);
+      for (const [old, content] of kept) {
+        if (bytes < MOST_BYTES) break;
+        bytes -= content?.size ?? 0;
+        kept.delete(old);
+      }
+    },
+    /** The nearest places of one slider that have no picture yet, those of the slider `first` before others as near. */
+    missing: (/** @type {any[]} */ at, /** @type {number} */ first) => {
+      const farthest = Math.max(0, ...places.map((one) => one?.count ?? 0));
+      const order = sliders.map((_, i) => i).sort((a, b) => Number(b === first) - Number(a === first));
+      for (let far = 1; far < farthest && bytes < MOST_BYTES / 2; far++) {
+        for (const i of order) {
+          for (const step of [far, -far]) {
+            const one = places[i];
+            const place = one ? one.at(at[i]) + step : -1;
+            if (!one || place < 0 || place >= one.count) continue;
+            const there = at.map((value, axis) => (axis === i ? one.value(place) : value));
+            if (!kept.has(key(there))) return there;
+          }
+        }
+      }
+      return null;
+    },
+  };
+}
+
+/**
+ * What the sliders stand at, in words.
+ * @param {WidgetState[]} sliders
+ */
+function wordsOf(sliders) {
+  const said = (/** @type {any} */ value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value);
+  const place = (/** @type {WidgetState} */ slider) => slider.get("_options_labels")?.[slider.get("index")] ?? said(slider.get("value"));
+  return sliders.map((slider) => `${slider.get("description")} ${place(slider)}`).join(", ");
+}
+
+/**
+ * Takes a slider to a part of its range, or some steps on.
+ * @param {WidgetState} slider
+ * @param {(now: { min: number, max: number, step: number, value: number }) => number} to
+ */
+function moveSlider(slider, to) {
+  const [min, max, value] = ["min", "max", "value"].map((name) => slider.get(name));
+  const step = slider.get("step") || (max - min) / 1000;
+  const wanted = min + Math.round((to({ min, max, step, value }) - min) / step) * step;
+  slider.set("value", Number(Math.min(max, Math.max(min, wanted)).toPrecision(12)));
+  slider.save_changes();
+}
+
+/**
+ * @param {PictureHandle} handle
+ * @param {WidgetState[]} sliders
+ * @param {HTMLElement} canvas
+ * @param {string} kind
+ */
+function widgetHandle({ x, y }, sliders, canvas, kind) {
+  const ends = [x, y];
+  /** Calls for each direction in which the handle moves. */
+  const each = (/** @type {(slider: WidgetState, along: HandleAlong, direction: number) => void} */ move) =>
+    ends.forEach((along, direction) => along.slider !== null && move(sliders[along.slider], along, direction));
+  const made = handleOver(canvas, kind, {
+    to: (to) => each((slider, along, d) => moveSlider(slider, ({ min, max }) => min + partOf(along, to[d]) * (max - min))),
+    by: (steps) => each((slider, _, d) => steps[d] && moveSlider(slider, ({ value, step }) => value + steps[d] * step)),
+  });
+  const show = () => {
+    const part = (/** @type {WidgetState} */ s) => (s.get("value") - s.get("min")) / (s.get("max") - s.get("min"));
+    const at = ends.map((along) => shareOf(along, along.slider === null ? 0 : part(sliders[along.slider])));
+    const moved = ends.flatMap(({ slider }) => (slider === null ? [] : [sliders[slider]]));
+    made.show(at, wordsOf(moved));
+  };
+  return { handle: made.handle, show };
+}
+
+/** @param {{ model: WidgetState, el: HTMLElement }} widget */
+async function render({ model, el }) {
+  const ids = model.get("sliders").map((/** @type {string} */ reference) => reference.slice(REFERENCE.length));
+  /** @type {WidgetState[]} */
+  const sliders = await Promise.all(ids.map((/** @type {string} */ id) => model.widget_manager.get_model(id)));
+  const words = model.get("words");
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.style.width = `${model.get("width")}px`;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const handles = model.get("handles").map((/** @type {PictureHandle} */ handle) => widgetHandle(handle, sliders, canvas, words.handle));
+  el.classList.add("vaelib-figure");
+  el.append(canvas, ...handles.map((/** @type {{ handle: HTMLElement }} */ { handle }) => handle));
+
+  const pictures = keptPictures(sliders);
+  const now = () => sliders.map(standsFor);
+  let [turn, drawn, moved] = [0, 0, 0];
+  let [waiting, resting, seen] = [false, false, true];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let rest;
+
+  /** Draws the picture, if none that was begun later is there before it. */
+  const draw = async (/** @type {Blob} */ png) => {
+    const mine = ++turn;
+    const picture = await createImageBitmap(png);
+    if (mine < drawn) return;
+    drawn = mine;
+    if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height });
+    context.drawImage(picture, 0, 0);
+    picture.close();
+    canvas.setAttribute("aria-label", words.now.replace("{alt}", model.get("alt")).replace("{places}", wordsOf(sliders)));
+  };
+  const ask = () => {
+    resting = true;
+    const ahead = waiting || !seen || document.hidden ? null : pictures.missing(now(), moved);
+    if (!ahead) return;
+    waiting = true;
+    model.send({ ahead });
+  };
+  const soon = () => {
+    resting = false;
+    clearTimeout(rest);
+    rest = setTimeout(ask, REST);
+  };
+  const onSlider = (/** @type {State} */ slider) => {
+    moved = sliders.findIndex((one) => one === slider);
+    for (const { show } of handles) show();
+    const known = pictures.get(now());
+    if (known) draw(known);
+    soon();
+  };
+  const blob = (/** @type {DataView<ArrayBuffer>} */ data) => new Blob([data], { type: "image/png" });
+  const onValue = () => {
+    const png = blob(model.get("value"));
+    pictures.set(model.get("at"), png);
+    if (!pictures.get(now()) || String(now()) === String(model.get("at"))) draw(png);
+    soon();
+  };
+  const onMessage = (/** @type {{ at: any[] }} */ { at }, /** @type {DataView<ArrayBuffer>[]} */ [png]) => {
+    waiting = false;
+    pictures.set(at, png ? blob(png) : null);
+    if (resting) ask();
+  };
+  const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
+    seen = isIntersecting;
+    soon();
+  });
+  watcher.observe(el);
+  for (const slider of sliders) slider.on("change:value change:index", onSlider);
+  model.on("change:value change:at", onValue);
+  model.on("msg:custom", onMessage);
+  for (const { show } of handles) show();
+  onValue();
+  return () => {
+    clearTimeout(rest);
+    watcher.disconnect();
+    for (const slider of sliders) slider.off("change:value change:index", onSlider);
+    model.off("change:value change:at", onValue);
+    model.off("msg:custom", onMessage);
+  };
+}
+
+export default { render };
