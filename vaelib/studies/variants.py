@@ -23,9 +23,9 @@ TRAINING, VALIDATION = 9_000, 1_000  # images to train on, and those after them 
 BUGS = ("none", "mean over pixels", "forgotten ½", "stopped gradient", "log sigma for log sigma²")
 SPREADS = ("of each image", "of each dimension", "equal to the mean")
 RATES = {
-    "SGD": (2e-3, 5e-3, 2e-2),
-    "SGD with momentum": (1e-3, 4e-3, 1e-2),
-    "Adam": (1e-3, 1e-2, 3e-2),
+    "SGD": (2e-3, 5e-3, 1e-2, 2e-2),
+    "SGD with momentum": (1e-3, 4e-3, 6e-3, 1e-2),
+    "Adam": (1e-3, 5e-3, 1e-2, 3e-2),
 }
 EPOCHS = (3, 20)  # a short race and a long one
 
@@ -96,7 +96,7 @@ def _with_spread(build, latent: int, seed: int, images, test_images) -> dict:
 
 
 def optimizers(images, test_images) -> Entries:
-    """SGD, SGD with momentum and Adam at three rates each, after a short race and after a long one."""
+    """SGD, SGD with momentum and Adam at four rates each, after a short race and after a long one."""
     training, validation = images[:TRAINING], images[TRAINING : TRAINING + VALIDATION]
     for epochs in EPOCHS:
         for seed in range(3):
