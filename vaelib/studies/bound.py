@@ -1,8 +1,10 @@
 """Does raising the ELBO raise log p(x)? A VAE with a code in the plane, where a grid gives log p(x), during training.
 
-The control is the same network with the same batches, trained on the bound of 20 draws, which lies nearer to log p(x).
+The controls are the same network with the same batches, trained on the bound of 20 draws, which lies nearer to
+log p(x), and on the ELBO again with the mean of 20 draws, which is the same bound with less noise.
 """
 
+import itertools
 from functools import partial
 
 import jax
@@ -24,8 +26,9 @@ STOPS = (1, 2, 4, 8, 16, 30, 60)  # epochs after which all is measured, as at th
 OBJECTIVES = {
     "ELBO": elbo,
     "20 draws": partial(importance_weighted_bound, num_samples=20, gradient_samples=2),
+    "ELBO, mean of 20": partial(elbo, num_samples=20),
 }
-SEEDS = {"ELBO": (0, 1, 2), "20 draws": (0, 1)}
+SEEDS = (0, 1, 2)
 AXIS = np.linspace(-5, 5, 401, dtype=np.float32)
 
 
@@ -92,6 +95,5 @@ def train(images, x, name: str, seed: int, stops=STOPS, epochs: int = EPOCHS) ->
 def bound(images, test_images) -> Entries:
     """A training by each of OBJECTIVES with each of its SEEDS."""
     x = np.asarray(binarize(test_images[:TEST_IMAGES], jax.random.key(0)))
-    for name, seeds in SEEDS.items():
-        for seed in seeds:
-            yield f"{name}, seed {seed}", partial(train, images, x, name, seed)
+    for name, seed in itertools.product(OBJECTIVES, SEEDS):
+        yield f"{name}, seed {seed}", partial(train, images, x, name, seed)

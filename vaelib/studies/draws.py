@@ -1,9 +1,10 @@
-"""How many draws of z should a step take? Trainings to level with L = 1 and 10, in batches of M = 100 images.
+"""How many draws of z should a step take? Trainings with L = 1 and 10 draws, in batches of M = 100 images.
 
-Work is counted in network passes: an image is encoded once and decoded L times, so a step of M images is M (1 + L). The
-long training with one draw has as many passes as the one with ten.
+Work is counted in network passes: an image is encoded once and decoded L times, so a step of M images is M (1 + L). One
+draw gets as many epochs as ten, and once more as many passes.
 """
 
+import itertools
 from functools import partial
 
 import jax
@@ -16,7 +17,8 @@ from vaelib.studies.common import Entries, falling
 from vaelib.training import epochs
 
 PEAK, M, TEST_IMAGES = 2e-3, 100, 2_000
-RUNS = ((1, 40, 0), (1, 40, 1), (1, 40, 2), (10, 40, 0), (1, 220, 0))  # L, epochs and seed of each
+BUDGETS = ((1, 40), (1, 220), (10, 40))  # L and epochs; the last two make 4.4 million passes
+SEEDS = (0, 1, 2)
 
 
 def train(images, held_out, L: int, total: int, seed: int, *, stop: int | None = None) -> dict:
@@ -41,7 +43,7 @@ def train(images, held_out, L: int, total: int, seed: int, *, stop: int | None =
 
 
 def draws(images, test_images) -> Entries:
-    """One training for each of RUNS."""
+    """A training with each of BUDGETS and each of SEEDS."""
     held_out = np.asarray(binarize(test_images[:TEST_IMAGES], jax.random.key(0)))
-    for L, total, seed in RUNS:
+    for (L, total), seed in itertools.product(BUDGETS, SEEDS):
         yield f"L = {L}, {total} epochs, seed {seed}", partial(train, images, held_out, L, total, seed)
