@@ -1,32 +1,29 @@
-"""The front page (a decoder at work, the argument as a map, a card for each notebook) and the lab's page.
+"""The front page (a lab at work, the argument as a map, a card for each notebook) and the lab's page.
 
-Each stands by itself: one file with its style, its script and the decoder's weights, so that a slow connection brings
-the first slider in two seconds. Only the notebooks' pictures are fetched, when the reader comes near them.
+Each stands by itself: one file with its style, its script and the digits it trains on, so that a slow connection brings
+the first slider in two seconds. Only what lies further down is fetched, when the reader comes near it.
 """
 
-import base64
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
 import nbformat
-import numpy as np
 import yaml
 from PIL import Image
 
-from vaelib import load_mnist, load_pretrained
-from vaelib.explorer.encoded_images import EncodedImages
-from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
-from vaelib.explorer.page import COMMENT, embedded, state_of
+from vaelib.explorer.page import COMMENT, embedded
 from vaelib.figures import CLASS_COLORS, QUANTITY_COLORS
-from vaelib.laboratory.page import TRAINED, page_code, page_state, page_style
+from vaelib.laboratory.files import static as lab_static
+from vaelib.laboratory.page import TRAINED, page_code, page_state, page_style, state_of
+from vaelib.laboratory.widget import prepare
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-MODEL = "bernoulli-z2"
+FEW_TRAINED, FEW_HELD_OUT = 800, 250  # digits of the front page's lab
 COLAB = "https://colab.research.google.com/github"
 PICTURE_WIDTH = 480  # of a card, in pixels
 # A picture of the repository's for each notebook's card, and the line that leads to it on the map.
@@ -100,23 +97,11 @@ def card(path: Path, repository: str, folder: Path) -> Card:
     )
 
 
-def rounded(layers: Layers) -> tuple[dict, bytes]:
-    """The layers in a byte a weight: whole numbers of 127ths of the largest into a unit, these scales, the biases."""
-    parts = []
-    for kernel, bias in layers.linear:
-        scale = np.abs(kernel).max(axis=0) / 127
-        parts += [np.round(kernel / scale).astype(np.int8), scale.astype("<f4"), bias.astype("<f4")]
-    sizes = [len(layers.linear[0][0]), *(len(bias) for _, bias in layers.linear)]
-    header = {"sizes": sizes, "activation": layers.activation, "output": layers.output, "half": False}
-    return header, b"".join(part.tobytes() for part in parts)
-
-
-def explorer() -> dict:
-    """What the page's script needs: the decoder, the plane and some real digits."""
-    images, labels = load_mnist("test", limit=2000)
-    encoded = EncodedImages(load_pretrained(MODEL), images, labels)
-    header, weights = rounded(decoder_layers(encoded.model))
-    return state_of(encoded, header, base64.b64encode(weights).decode())
+def brief_lab() -> dict:
+    """What the front page's script needs: a lab with few digits, which leads to the whole one."""
+    chosen, images = prepare(None, None, image_shape=None, settings={}, limit=FEW_TRAINED)
+    few = replace(images, held_out=images.held_out[:FEW_HELD_OUT], labels=images.labels[:FEW_HELD_OUT])
+    return state_of(chosen, few) | {"whole": "lab.html"}
 
 
 def write_front(site: Path) -> None:
@@ -128,7 +113,7 @@ def write_front(site: Path) -> None:
     )
     notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
     cards = {path.stem[:2]: card(path, repository, site / "front") for path in notebooks}
-    script = COMMENT.sub("", static("words.js", "engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"))
+    script = COMMENT.sub("", page_code())
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
     shared = {
@@ -139,9 +124,10 @@ def write_front(site: Path) -> None:
     }
     page = environment.get_template("front.html").render(
         **shared,
-        widget_style=static("vaelib.css"),
+        widget_style="\n".join([static("vaelib.css"), lab_static("lab.css")]),
         script=script + (DOCS / "front" / "front.js").read_text(encoding="utf-8"),
-        state=embedded(explorer()),
+        state=embedded(brief_lab()),
+        images=FEW_TRAINED,
         cards=cards,
         rows=ROWS,
         claims=len(claims),
@@ -152,7 +138,7 @@ def write_front(site: Path) -> None:
     lab = environment.get_template("lab.html").render(
         **shared,
         widget_style=page_style(),
-        script=COMMENT.sub("", page_code()) + (DOCS / "front" / "lab.js").read_text(encoding="utf-8"),
+        script=script + (DOCS / "front" / "lab.js").read_text(encoding="utf-8"),
         state=embedded(page_state()),
         images=f"{TRAINED:,}",
     )
