@@ -1,6 +1,7 @@
 """The comparison of decoders: its measures against sums written out, and what ships against its recipe."""
 
 from dataclasses import asdict
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -57,15 +58,38 @@ def test_black_and_white_evidence_where_it_is_known(model, images, monkeypatch):
     assert_allclose(decoders.black_and_white_evidence(deaf, images, b, KEY), wanted, atol=0.3)
 
 
-def test_refitting_moves_the_encoder_alone(model, images):
+@pytest.mark.parametrize("event", ["8-bit", "black and white"])
+def test_refitting_moves_the_encoder_alone(event, model, images):
     table = eight_bit.Table.count(images, np.full_like(images, 0.5))
+    by_table = partial(decoders.refit_elbo, table=table)
 
     def loss(model):
-        return decoders.refit_elbo(model, images, KEY, table=table).elbo.sum()
+        return {"8-bit": by_table, "black and white": decoders.refit_elbo_of_draws}[event](
+            model, images, KEY
+        ).elbo.sum()
 
     gradient = nnx.grad(loss)(model)
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(gradient["decoder"]))
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradient["encoder"]))
+
+
+def test_black_and_white_digits_are_scored_by_the_mean_alone(model, images):
+    b = np.round(images)
+    gaussian = VAE.create(latent=3, hidden=(8,), likelihood="gaussian")
+    for either in (model, gaussian):
+        terms = decoders.refit_elbo_of_draws(either, b, KEY, beta=2.0)
+        q = either.encode(b)
+        m = np.asarray(either.decode(q.sample(KEY)).mean, float)
+        assert_allclose(terms.recon, np.log(np.where(b == 1, m, 1 - m)).sum(axis=1), rtol=1e-4)
+        assert_allclose(terms.elbo, terms.recon - 2 * terms.kl, rtol=1e-5)
+
+
+def test_a_refitted_encoder_proposes_better(images, monkeypatch):
+    monkeypatch.setattr(decoders, "EVIDENCE_DRAWS", 20)
+    monkeypatch.setattr(decoders, "REFIT_EPOCHS", 60)
+    monkeypatch.setattr(decoders, "BATCH", 6)
+    found = decoders.refitted(decoders.RUNS["gaussian 0"], images, images, epochs=20)
+    assert found["log_P_b_refitted"] > found["log_P_b"] + 1
 
 
 def test_the_short_run_is_recorded_under_a_name_of_its_own(images, monkeypatch):

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import read_lab
 from flax import nnx
 
 from vaelib.data import load_mnist
@@ -21,6 +22,7 @@ from vaelib.laboratory.kernels import build
 from vaelib.laboratory.weights import flat_weights
 from vaelib.models import VAE
 from vaelib.objectives import elbo
+from vaelib.studies import load_study
 
 HERE = Path(__file__).parent / "javascript" / "lab"
 BATCH = 64
@@ -223,6 +225,21 @@ def test_what_is_frozen_stays_and_the_rest_moves(trained):
     both = zip(pieces(case, flat_weights(case.model)), pieces(case, numbers(found["weights"])), strict=True)
     for index, (before, now) in enumerate(both):
         assert np.array_equal(before, now) == (frozen(case, index) or index in untouched(case))
+
+
+def test_what_the_notebooks_say_of_the_lab_is_what_it_shows():
+    shipped, runs = load_study("lab"), read_lab.runs()
+    assert {name: entry["settings"] for name, entry in shipped.items()} == runs
+    if shutil.which("node") is None:
+        pytest.skip("no Node found: install Node 20 or later to test the JavaScript outside a browser")
+    chosen = {
+        name: runs[name] for name in ("as it opens, seed 0", "Gaussian, sigma 0.1, seed 2", "learning rate 1, seed 1")
+    }
+    for name, found in read_lab.read(chosen, steps=(100,)).items():
+        assert found["fault"] == shipped[name]["fault"]
+        for steps, reading in found["readings"].items():
+            for term, value in reading.items():
+                assert value == pytest.approx(shipped[name]["readings"][steps][term], rel=1e-3), (name, term)
 
 
 def test_the_labs_javascript():

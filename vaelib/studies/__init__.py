@@ -34,7 +34,8 @@ STUDIES: dict[str, Callable[..., Entries]] = {
     "today": today.entries,
 }
 
-ANSWERS = "other-libraries"  # what their samplers and KLs said to tests/tools/ask_other_libraries.py
+# Made by tests/tools/ask_other_libraries.py and tests/tools/read_lab.py.
+BY_TOOLS = ("other-libraries", "lab")
 
 
 def study_names() -> list[str]:
@@ -43,8 +44,8 @@ def study_names() -> list[str]:
 
 
 def load_study(name: str) -> dict:
-    """What a study measured, one entry a training, or "other-libraries"; raises ValueError for another name."""
-    checks.one_of(name, (*STUDIES, ANSWERS), "name")
+    """What a study, "other-libraries" or "lab" measured, one entry a training; raises ValueError for another name."""
+    checks.one_of(name, (*STUDIES, *BY_TOOLS), "name")
     return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
 
 

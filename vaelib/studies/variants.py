@@ -80,18 +80,20 @@ class OneHead(VAE):
 
 
 def spreads(images, test_images) -> Entries:
-    """What an encoder loses whose spread is not its own output for each image."""
-    for seed in range(3):
-        for spread, build in zip(SPREADS, (VAE, OneSpread, OneHead), strict=True):
-            for latent in (2, 10):
-                name = f"{spread}, {latent}-D, seed {seed}"
-                yield name, partial(_with_spread, build, latent, seed, images[: TRAINING + VALIDATION], test_images)
+    """What an encoder loses whose spread is not its own output for each image, for two of them with more epochs too."""
+    builds = dict(zip(SPREADS, (VAE, OneSpread, OneHead), strict=True))
+    runs = [(20, seed, spread) for seed in range(3) for spread in SPREADS]
+    for epochs, seed, spread in runs + [(100, 0, spread) for spread in SPREADS[:2]]:
+        for latent in (2, 10):
+            name = f"{spread}, {latent}-D, {epochs} epochs, seed {seed}"
+            few = images[: TRAINING + VALIDATION]
+            yield name, partial(_with_spread, builds[spread], latent, epochs, seed, few, test_images)
 
 
-def _with_spread(build, latent: int, seed: int, images, test_images) -> dict:
+def _with_spread(build, latent: int, epochs: int, seed: int, images, test_images) -> dict:
     model = build.create(seed=seed, latent=latent, hidden=(200,))
-    rate = falling(2e-3, 20, images, 128)
-    fit(model, images, jax.random.key(seed), epochs=20, learning_rate=rate, binarize=True, progress=False)
+    rate = falling(2e-3, epochs, images, 128)
+    fit(model, images, jax.random.key(seed), epochs=epochs, learning_rate=rate, binarize=True, progress=False)
     return evaluate(model, binarize(test_images, jax.random.key(0)), jax.random.key(1))
 
 
