@@ -233,7 +233,7 @@ def test_what_the_notebooks_say_of_the_lab_is_what_it_shows():
     if shutil.which("node") is None:
         pytest.skip("no Node found: install Node 20 or later to test the JavaScript outside a browser")
     chosen = {
-        name: runs[name] for name in ("as it opens, seed 0", "Gaussian, sigma 0.1, seed 2", "learning rate 1, seed 1")
+        name: runs[name] for name in ("as it opens, seed 0", "Gaussian, sigma 0.1, seed 0", "learning rate 1, seed 1")
     }
     for name, found in read_lab.read(chosen, steps=(100,)).items():
         assert found["fault"] == shipped[name]["fault"]
