@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bs4
 import nbformat
 import pytest
 
@@ -52,12 +53,20 @@ fig, ax = plt.subplots()
 live_figure(fig, lambda a: (line.set_ydata([0, a]), line)[1], a=(0.0, 1.0, 0.5), alt="A line")"""
 
 
-def test_the_page_command_keeps_a_picture_of_each_widget(tmp_path):
+FIGURE = """from vaelib import figures
+
+figures.show(plt.figure(), alt="A sheet of white paper.", caption="Nothing is drawn.")"""
+
+
+def test_the_page_command_keeps_a_picture_of_each_widget_and_the_words_of_each_picture(tmp_path):
     (command,) = re.findall(r"<!-- page command -->\n```sh\njupyter (.+) notebooks/\S+\n```", README)
     explorer = "vaelib.explore(vaelib.load_pretrained('bernoulli-z2'))"
-    cells = [nbformat.v4.new_code_cell(source) for source in (MOVES, explorer)]
+    cells = [nbformat.v4.new_code_cell(source) for source in (MOVES, explorer, FIGURE)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "widgets.ipynb")
     subprocess.run(
         [sys.executable, "-m", *shlex.split(command), "widgets.ipynb"], cwd=tmp_path, check=True, capture_output=True
     )
-    assert (tmp_path / "widgets.html").read_text(encoding="utf-8").count('src="data:image/png;base64,') == 2
+    page = bs4.BeautifulSoup((tmp_path / "widgets.html").read_text(encoding="utf-8"), "html.parser")
+    pictures = page.select('img[src^="data:image/png;base64,"]')
+    words = ["A line", "Rows of decoded digits", "A sheet of white paper."]
+    assert [picture["alt"][: len(start)] for picture, start in zip(pictures, words, strict=True)] == words

@@ -99,6 +99,6 @@ def test_a_release_is_built_and_published_by_pinned_tools_alone():
 
 def test_what_contributing_names_exists():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?:tests|docs|notebooks|\.github)/[\w./]*\w", text))
+    named = set(re.findall(r"(?<![\w/])(?:tests|docs|notebooks|\.github)/[\w./]*\w", text))
     missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.ipynb").exists()]
     assert not missing
