@@ -24,10 +24,10 @@ class Frame(anywidget.AnyWidget):
     _esm = joined("handles.js", "figure-widget.js", folder=STATIC)
     _css = joined("handles.css", folder=STATIC)
     value = traitlets.Bytes().tag(sync=True)
-    at = traitlets.List().tag(sync=True)
+    at = traitlets.List(traitlets.Any()).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
-    handles = traitlets.List().tag(sync=True)
+    handles = traitlets.List(traitlets.Dict()).tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **widget_serialization)
 
