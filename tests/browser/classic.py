@@ -1,16 +1,10 @@
-"""The classic notebook of Colab's published packages, notebook 6 with ipywidgets 7, on loopback only."""
+"""The classic notebook, on loopback only: notebook 6, and nbclassic, which has its pages beside JupyterLab."""
 
-import os
 import secrets
-import subprocess
-import time
-import urllib.request
 
-import nbformat
 from loopback import free_address
-from runtime import Runtime
+from server import Server, write_notebook
 
-QUIET = {"JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
 CONNECTED = """() => {
   const kernel = window.Jupyter?.notebook?.kernel;
   return kernel?.is_connected() && kernel.info_reply.status === 'ok';
@@ -30,44 +24,25 @@ EXECUTE = """(code) => new Promise((done) => {
 })"""
 
 
-class Classic:
+class Classic(Server):
     """The notebook server of a runtime, in its folder."""
 
-    def __init__(self, runtime: Runtime):
-        """Start the server, with a token, and wait until it answers."""
-        self.folder, self.token = runtime.folder, secrets.token_hex(16)
-        self.url = f"http://{free_address()}"
-        home = self.folder.parent / "jupyter"
-        names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
-        command = [runtime.python, "-m", "notebook", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-        command += [f"--port={self.url.rsplit(':', 1)[1]}", f"--NotebookApp.token={self.token}"]
-        environment = os.environ | QUIET | {name: str(home / name.lower()) for name in names}
-        self.log = (self.folder.parent / "notebook.log").open("w")
-        self.process = subprocess.Popen(
-            command, env=environment, cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT
-        )
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{self.url}/api/status?token={self.token}", timeout=2).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError(
-            f"the notebook server did not start: {(self.folder.parent / 'notebook.log').read_text()[-2000:]}"
-        )
+    module, address = "notebook", "notebooks"
 
-    def close(self):
-        """Stop the server and its kernels."""
-        self.process.terminate()
-        self.process.wait(20)
-        self.log.close()
+    def __init__(self, runtime):
+        """Start the server, with a token, and wait until it answers; a runtime has a `folder` and a `python`."""
+        self.token, folder = secrets.token_hex(16), runtime.folder
+        self.url = f"http://{free_address()}"
+        home = folder.parent / "jupyter"
+        places = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+        command = [runtime.python, "-m", self.module, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+        command += [f"--port={self.url.rsplit(':', 1)[1]}", f"--NotebookApp.token={self.token}"]
+        super().__init__(folder, command, f"{self.url}/api/status?token={self.token}", **places)
 
     def run(self, page, name: str, *cells: str, timeout: float = 300.0):
         """Write a notebook of code cells, open it on the page and run all; raises RuntimeError where a cell does."""
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.folder / name)
-        page.goto(f"{self.url}/notebooks/{name}?token={self.token}")
+        write_notebook(self.folder / name, *cells)
+        page.goto(f"{self.url}/{self.address}/{name}?token={self.token}")
         page.wait_for_function(CONNECTED, timeout=60_000)
         page.evaluate(RUN_ALL)
         page.wait_for_function(DONE, timeout=1000 * timeout)
@@ -77,3 +52,9 @@ class Classic:
     def execute(self, page, code: str) -> str:
         """Run code in the page's kernel, and return what it printed."""
         return page.evaluate(EXECUTE, code)
+
+
+class NbClassic(Classic):
+    """The classic pages on today's server."""
+
+    module, address = "nbclassic", "nbclassic/notebooks"

@@ -4,15 +4,12 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from loopback import free_address
+from server import Server, write_notebook
 
 ARGS = [
     "--no-sandbox",
@@ -27,7 +24,6 @@ CHROME = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
 )
-QUIET = {"JUPYTER_PLATFORM_DIRS": "1", "JAX_PLATFORMS": "cpu", "PYTHONWARNINGS": "ignore"}
 # No question about news, and no cell left out of the page because it is out of sight.
 SETTINGS = {
     "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false"}',
@@ -118,12 +114,15 @@ print(json.dumps(found))
         np.testing.assert_allclose(mu, page.evaluate(f"Array.from({shown}.mu.slice(0, 10))"), atol=1e-4)
 
 
-class Lab:
+class Lab(Server):
     """JupyterLab in a folder of notebooks."""
+
+    module, app, address = "jupyterlab", "LabApp", "doc/tree"
+    options = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
 
     def __init__(self, folder: Path):
         """Start the server, with a token, and wait until it answers."""
-        self.folder, self.token = folder, secrets.token_hex(16)
+        self.token = secrets.token_hex(16)
         self.url = f"http://{free_address()}"
         home = folder / ".jupyter"
         places = {
@@ -135,37 +134,20 @@ class Lab:
         for name, content in SETTINGS.items():
             (settings / name).parent.mkdir(parents=True, exist_ok=True)
             (settings / name).write_text(content)
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--notebook-dir={folder}"]
+        command = [sys.executable, "-m", self.module, "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
         command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self.url.rsplit(':', 1)[1]}"]
-        command += [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
-        command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-        environment = os.environ | QUIET | {name: str(place) for name, place in places.items()}
-        self.log = (folder / "lab.log").open("w")
-        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{self.url}/api/status?token={self.token}", timeout=2).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError(f"JupyterLab did not start: {(folder / 'lab.log').read_text()[-2000:]}")
-
-    def close(self):
-        """Stop the server and its kernels."""
-        self.process.terminate()
-        self.process.wait(20)
-        self.log.close()
+        command += [f"--IdentityProvider.token={self.token}", f"--{self.app}.expose_app_in_browser=True", *self.options]
+        answers = f"{self.url}/api/status?token={self.token}"
+        super().__init__(folder, command, answers, **{name: str(place) for name, place in places.items()})
 
     def write(self, name: str, *cells: str) -> str:
         """A notebook of code cells in the folder."""
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, self.folder / name)
+        write_notebook(self.folder / name, *cells)
         return name
 
     def run(self, page, name: str, timeout: float = 120.0):
         """Open the notebook alone on the page and run all its cells; raises RuntimeError where one of them does."""
-        page.goto(f"{self.url}/doc/tree/{name}?token={self.token}")
+        page.goto(f"{self.url}/{self.address}/{name}?token={self.token}")
         page.wait_for_function(CONNECTED, timeout=60_000)
         page.evaluate(CLEAR)
         page.evaluate(RUN_ALL)
@@ -181,6 +163,13 @@ class Lab:
     def execute(self, page, code: str) -> str:
         """Run code in the page's kernel, and return what it printed."""
         return page.evaluate(EXECUTE, code)
+
+
+class Notebook7(Lab):
+    """Notebook 7, which is made of JupyterLab's parts."""
+
+    module, app, address = "notebook", "JupyterNotebookApp", "notebooks"
+    options = ()
 
 
 def drag(page, handle, dx, steps=10):
