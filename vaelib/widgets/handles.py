@@ -8,6 +8,8 @@ import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+SLIDERS = (ipywidgets.FloatSlider, ipywidgets.IntSlider)
+
 
 @dataclass(frozen=True)
 class Along:
@@ -61,9 +63,6 @@ def _check_end(end, sliders: Mapping[str, ipywidgets.Widget]) -> None:
         raise ValueError(f"a handle can move the sliders of numbers {sorted(ranges)}, got {end!r}")
     if not isinstance(end, str) and not (isinstance(end, int | float) and math.isfinite(end)):
         raise TypeError(f"a handle's x and y must be a slider's name or a place on the axis, got {end!r}")
-
-
-SLIDERS = (ipywidgets.FloatSlider, ipywidgets.IntSlider)
 
 
 def placed(handle: tuple, sliders: Mapping[str, ipywidgets.Widget]) -> Handle:
