@@ -31,7 +31,7 @@ from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder
 from vaelib.networks import ACTIVATIONS
 from vaelib.widgets import live_figure
-from vaelib.widgets.browser import allow_widgets, finest_step
+from vaelib.widgets.browser import finest_step
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
@@ -767,7 +767,7 @@ def test_sketch_refuses_models_of_another_size():
 
 def test_colab_gets_its_widget_manager_and_nobody_else_does(monkeypatch):
     calls = []
-    allow_widgets()
+    curve()
     output = types.ModuleType("google.colab.output")
     output.enable_custom_widget_manager = lambda: calls.append("enabled")
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))

@@ -11,7 +11,7 @@ from vaelib.explorer.encoded_images import DIGITS, EncodedImages
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
-from vaelib.widgets.browser import WithStill, allow_widgets
+from vaelib.widgets.browser import WithStill
 
 SHOWN, DRAWS = 10, 2  # real images that stand in for a drawing where there is no kernel, and draws of z for each
 
@@ -80,7 +80,6 @@ def draw_digit(
         TypeError, ValueError: as `explore`, and for a model of other images.
     """
     encoded = drawable_digits(model, images, labels)
-    allow_widgets()
     return Sketch(encoded)
 
 

@@ -13,7 +13,7 @@ from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
-from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
+from vaelib.widgets.browser import WithStill, finest_step
 
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
 
@@ -231,7 +231,6 @@ def explore(
     """
     checks.positive_int(shown, "shown")
     encoded = EncodedImages(model, images, labels)
-    allow_widgets()
     return Explorer(encoded, shown=shown, seed=seed)
 
 

@@ -20,7 +20,6 @@ from vaelib.laboratory.settings import RING, RING_SHAPE, Settings
 from vaelib.laboratory.weights import flat_weights, model_with
 from vaelib.languages import page_words
 from vaelib.models import VAE
-from vaelib.widgets.browser import allow_widgets
 
 ENGINE = ("engine.js", "random.js", "training.js", "worker.js")
 VIEWS = ("random.js", "controls.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js", "lab.js")
@@ -170,7 +169,6 @@ def lab(
     if model is not None:
         flat_weights(model)
         chosen = settings_of(model, chosen, math.prod(RING_SHAPE) if chosen.data == "ring" else prepared.pixels)
-    allow_widgets()
     return Lab(prepared, chosen, model)
 
 

@@ -1,8 +1,6 @@
 """What the reader's front end needs before a widget can appear, with ipywidgets 7, which Colab has, as with 8."""
 
 import base64
-import importlib
-import sys
 from importlib.resources.abc import Traversable
 
 import ipywidgets
@@ -11,12 +9,6 @@ import ipywidgets
 def joined(*names: str, folder: Traversable) -> str:
     """Files of the page's own code, joined: a widget's module is a single text and cannot import its neighbours."""
     return "\n".join((folder / name).read_text("utf-8") for name in names)
-
-
-def allow_widgets() -> None:
-    """Switch on Colab's third-party widget manager, without which it refuses anywidget; elsewhere do nothing."""
-    if "google.colab" in sys.modules:
-        importlib.import_module("google.colab.output").enable_custom_widget_manager()
 
 
 def finest_step() -> float | None:

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from vaelib.languages import tr
 from vaelib.lettering import letter
-from vaelib.widgets.browser import WithStill, allow_widgets, finest_step
+from vaelib.widgets.browser import WithStill, finest_step
 from vaelib.widgets.frame import Frame
 from vaelib.widgets.handles import Handle, checked, placed
 
@@ -148,7 +148,6 @@ def live_figure(
     labels = labels or {}
     if unknown := sorted(set(labels) - set(sliders)):
         raise ValueError(f"labels names {unknown}, but the sliders are {sorted(sliders)}")
-    allow_widgets()
     controls = {name: _control(name, spec, tr(labels.get(name, name))) for name, spec in sliders.items()}
     return LiveFigure(fig, update, controls, tr(alt) if alt else "", checked(handles, fig, controls))
 
