@@ -153,7 +153,7 @@ def two_hosts(tmp_path_factory):
     folder, address = tmp_path_factory.mktemp("hosts"), free_address()
     arguments = [[address, str(process), str(folder / "checkpoint.safetensors")] for process in (0, 1)]
     outputs = run_together(folder, [["-c", TRAINING + ON_TWO_HOSTS, *given] for given in arguments])
-    return [json.loads(output.splitlines()[-1]) for output in outputs]
+    return [json.loads(line) for output in outputs for line in output.splitlines() if line.startswith("{")]
 
 
 def assert_same_training(one, other):
@@ -239,7 +239,7 @@ def test_processes_may_end_one_long_after_the_other(tmp_path, last):
         """
     address = free_address()
     outputs = run_together(tmp_path, [["-c", textwrap.dedent(code), address, str(i)] for i in range(2)])
-    assert [output.splitlines()[-1] for output in outputs] == ["ended"] * 2
+    assert all("ended" in output.splitlines() for output in outputs)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import subprocess
 import symtable
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_core.utils import run_sync
+from jupyter_core.utils import ensure_event_loop, run_sync
 from nbclient import NotebookClient
 from nbval_tolerance import texts
 
@@ -190,7 +190,7 @@ def test_two_kernels_at_once_in_a_folder_with_spaces_and_without_a_network(tmp_p
     alone = {"PYTHONPATH": str(tmp_path / "offline"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def day(_):
-        with reader(path.parent, **alone) as someone:
+        with closing(ensure_event_loop()), reader(path.parent, **alone) as someone:  # a thread has a loop of its own
             outputs = someone.run_all(path)
             (error,) = errors(someone.run("import urllib.request as r; r.urlopen('http://example.org')"))
             assert "Temporary failure in name resolution" in error
