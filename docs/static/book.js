@@ -1,4 +1,4 @@
-// What the book's pages do beyond the theme: frames take the page's colours and their own height, wide formulas scroll.
+// What the book's pages do beyond the theme: frames take the page's colours and their own height, wide formulas scroll, long lines of code hang.
 
 const root = document.documentElement;
 const frames = () => [...document.querySelectorAll("figure.explorer iframe")];
@@ -22,3 +22,11 @@ function fit() {
 }
 window.addEventListener("load", () => window.MathJax?.startup?.promise.then(fit));
 window.addEventListener("resize", fit);
+
+/** Each line of a cell becomes an element that knows its indent; the breaks stay between them, for whoever copies. */
+function hang(pre) {
+  const indent = (line) => line.replace(/<[^>]*>/g, "").search(/\S|$/);
+  const hung = (line) => line && `<span class="line" style="--indent: ${indent(line)}ch">${line}</span>`;
+  pre.innerHTML = pre.innerHTML.split("\n").map(hung).join("\n");
+}
+document.querySelectorAll("div.cell_input pre").forEach(hang);
