@@ -1,18 +1,20 @@
 """Small changes to one module, each tried against the module's tests: what no test notices is a test that is missing.
 
-    python tests/tools/mutants.py run divergence     all changes to vaelib/divergence.py, by mutmut
-    python tests/tools/mutants.py results            those that no test noticed, of the last module
-    python tests/tools/mutants.py show NAME          one of them
+    python tests/tools/mutants.py run divergence            all changes to vaelib/divergence.py, by mutmut
+    python tests/tools/mutants.py sample 60 divergence      60 of them, drawn at random, the same at every call
+    python tests/tools/mutants.py results                   those that no test noticed, of the last module
+    python tests/tools/mutants.py show NAME                 one of them
 
 Most formulas stand under `@one_program`. mutmut by itself leaves decorated functions alone: it would decorate each
 changed copy, and a decorator may register what it decorates. Here the copies have no decorator, and the function that
 chooses among them keeps its own.
 """
 
+import random
 import sys
 
 import libcst
-from mutmut.__main__ import cli
+import mutmut.__main__
 from mutmut.configuration import config
 from mutmut.mutation import file_mutation
 
@@ -33,6 +35,7 @@ WITHOUT_BODY = "overload"
 
 skips = file_mutation.MutationVisitor._skip_node_and_children
 arranged = file_mutation.function_trampoline_arrangement
+collected = mutmut.__main__.collect_source_file_mutation_data
 
 
 def _decorators(function: libcst.FunctionDef) -> set[str]:
@@ -58,14 +61,31 @@ def _arranged(function, mutants, class_name):
     return declared, [chooser, *copies], assigned, names
 
 
+def _run(module: str, *options: str) -> None:
+    config().only_mutate = [f"vaelib/{module}.py"]
+    config().pytest_add_cli_args_test_selection = [f"tests/test_{name}.py" for name in TESTS[module]]
+    mutmut.__main__.cli(["run", *options])
+
+
+def _sampled(size: int):
+    """mutmut's collection of the changes, of which it is to try so many."""
+
+    def collect(**options):
+        changes, files = collected(**options)
+        return random.Random(0).sample(changes, min(size, len(changes))), files
+
+    return collect
+
+
 file_mutation.MutationVisitor._skip_node_and_children = _skips
 file_mutation.function_trampoline_arrangement = _arranged
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["run", module, *options]:
-            config().only_mutate = [f"vaelib/{module}.py"]
-            config().pytest_add_cli_args_test_selection = [f"tests/test_{name}.py" for name in TESTS[module]]
-            cli(["run", *options])
+            _run(module, *options)
+        case ["sample", size, module, *options]:
+            mutmut.__main__.collect_source_file_mutation_data = _sampled(int(size))
+            _run(module, *options)
         case arguments:
-            cli(arguments)
+            mutmut.__main__.cli(arguments)
