@@ -181,3 +181,13 @@ def drag(page, handle, dx, steps=10):
     page.mouse.down()
     page.mouse.move(x + dx, y, steps=steps)
     page.mouse.up()
+
+
+def stroke(page, paper, bottom=240):
+    """Draw a nearly upright line on the paper, down to so many pixels from its upper edge."""
+    paper.scroll_into_view_if_needed()
+    box = paper.bounding_box()
+    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 130, box["y"] + bottom, steps=12)
+    page.mouse.up()

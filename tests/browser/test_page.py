@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from lab import heap
+from lab import heap, stroke
 from loopback import serve
 
 from vaelib.data import load_mnist
@@ -182,11 +182,7 @@ def test_a_drawing_is_encoded_without_a_kernel(page, tmp_path, model, images):
     page.goto(save_drawing_page(model, tmp_path / "draw.html", *images, limit=None).as_uri())
     paper = page.locator(".paper")
     page.wait_for_function("document.querySelector('.caption').textContent")
-    box = paper.bounding_box()
-    page.mouse.move(box["x"] + 120, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 130, box["y"] + 240, steps=12)
-    page.mouse.up()
+    stroke(page, paper)
     x, reconstruction = (page.locator("canvas").nth(i).evaluate("c => Array.from(c.pixels)") for i in (1, 2))
     assert max(x) == 1
     q = model.encode(jnp.asarray(x, jnp.float32))

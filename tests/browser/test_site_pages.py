@@ -5,7 +5,7 @@ import nbformat
 import numpy as np
 import pytest
 from axe import violations
-from lab import watched
+from lab import stroke, watched
 from loopback import serve
 from notebook import FOLDER, names
 
@@ -87,12 +87,7 @@ def assert_follows_the_hand(page, inner):
     caption, paper = inner.locator(".caption"), inner.locator(".paper")
     inner.locator(".caption", has_text="q(z|x)").wait_for()
     before = caption.inner_text()
-    paper.scroll_into_view_if_needed()
-    box = paper.bounding_box()
-    page.mouse.move(box["x"] + 120, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 130, box["y"] + 160, steps=12)
-    page.mouse.up()
+    stroke(page, paper, bottom=160)
     inner.locator(".caption", has_not_text=before).wait_for()
     pixels = inner.locator("canvas").nth(1).evaluate("c => c.pixels")
     assert max(pixels.values() if isinstance(pixels, dict) else pixels) == 1

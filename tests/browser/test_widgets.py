@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import PIL.Image
 import pytest
-from lab import drag, heap, watched
+from lab import drag, heap, stroke, watched
 
 from vaelib.data import load_mnist
 
@@ -267,12 +267,7 @@ def test_broken_weights_show_a_message_in_place_of_the_picture(notebook):
 def test_a_drawing_is_encoded(notebook, here, lab):
     area = output(notebook, 4)
     paper = area.locator(".paper")
-    paper.scroll_into_view_if_needed()
-    box = paper.bounding_box()
-    notebook.mouse.move(box["x"] + 120, box["y"] + 40)
-    notebook.mouse.down()
-    notebook.mouse.move(box["x"] + 130, box["y"] + 240, steps=12)
-    notebook.mouse.up()
+    stroke(notebook, paper)
     notebook.wait_for_timeout(800)
     drawn = np.array(lab.execute(notebook, "print(*np.round(255 * sketch.image[0]).astype(int))").split(), int)
     x = (drawn / 255).astype(np.float32)
