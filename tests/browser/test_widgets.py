@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+import time
+from contextlib import contextmanager
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +32,7 @@ model.decoder.output.kernel[...] *= 3
 PAINTED = "c => c.toDataURL()"
 FRAME = "import base64; print(base64.b64encode({}.frame).decode())"
 KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-BUSY = f"() => {{ {KERNEL}.requestExecute({{ code: 'import time; time.sleep(12)' }}); }}"
+RUN = f"(code) => {{ {KERNEL}.requestExecute({{ code }}); }}"
 LINEAR = "linear_model = LinearGaussianVAE.maximum_likelihood(images, 3); linear_model.solve_encoder()"
 BROKEN = "broken = VAE.create(seed=0, latent=2, hidden=(8,)); broken.decoder.output.bias[...] = jnp.full(784, jnp.nan)"
 FIGURE = """
@@ -38,7 +40,10 @@ fig, ax = plt.subplots(figsize=(6, 3.6), dpi=100)
 (line,) = ax.plot(np.linspace(-3, 3), np.zeros(50))
 ax.set_ylim(0, 1)
 
+drawn = []
+
 def update(mu):
+    drawn.append(mu)
     line.set_ydata(np.exp(-((line.get_xdata() - mu) ** 2)))
     return line
 
@@ -102,6 +107,28 @@ def notebook(lab, browser):
     yield page
     context.close()
     assert page.faults == []
+
+
+def until(page, holds):
+    """Wait, a minute at most, until what `holds` asks is true."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(100)
+
+
+@contextmanager
+def busy(notebook, folder):
+    """The notebook's kernel runs a cell all the while."""
+    begun, free = folder / "begun", folder / "free"
+    wait = "begun.touch()\nwhile not free.exists(): time.sleep(0.05)"
+    paths = f"import pathlib, time; begun, free = (pathlib.Path(one) for one in {[str(begun), str(free)]})"
+    notebook.evaluate(RUN, f"{paths}\n{wait}")
+    until(notebook, begun.exists)
+    try:
+        yield
+    finally:
+        free.touch()
 
 
 def output(page, cell):
@@ -318,19 +345,21 @@ def test_live_figure_follows_the_mouse(notebook, lab):
     assert_shows_frame(picture, lab.execute(notebook, FRAME.format("live")))
 
 
-def test_a_live_figure_shows_again_what_the_page_was_sent_while_the_kernel_is_busy(notebook, lab):
+def test_a_live_figure_shows_again_what_the_page_was_sent_while_the_kernel_is_busy(notebook, lab, tmp_path):
     area = output(notebook, 5)
     picture = area.locator(".vaelib-figure canvas")
-    lab.execute(notebook, "live.sliders['mu'].value = 1.0")
+    area.scroll_into_view_if_needed()
+    lab.execute(notebook, "drawn.clear(); live.sliders['mu'].value = 1.0")
     area.get_by_role("img", name="Now mu 1.").wait_for()
-    notebook.wait_for_timeout(3000)  # at rest, the page asks for the places around
-    notebook.evaluate(BUSY)
-    handle = area.locator(".noUi-handle").first
-    handle.focus()
-    before = picture.evaluate(PAINTED)
-    handle.press("ArrowRight")
-    notebook.wait_for_function(f"([c, before]) => ({PAINTED})(c) !== before", arg=[picture.element_handle(), before])
-    assert notebook.evaluate(f"{KERNEL}.status") == "busy"
+    # At rest the page asks for the places around, each when it has the one before: at the third it has both neighbours.
+    until(notebook, lambda: int(lab.execute(notebook, "print(len(drawn))")) >= 4)
+    with busy(notebook, tmp_path):
+        handle = area.locator(".noUi-handle").first
+        handle.focus()
+        before = picture.evaluate(PAINTED)
+        handle.press("ArrowRight")
+        changed = f"([c, before]) => ({PAINTED})(c) !== before"
+        notebook.wait_for_function(changed, arg=[picture.element_handle(), before])
     assert_shows_frame(picture, lab.execute(notebook, FRAME.format("live")))
 
 
@@ -421,11 +450,11 @@ def test_widgets_fit_the_page_in_both_themes(notebook, lab, theme, width, tmp_pa
     lab.wear(notebook, "JupyterLab Light")
 
 
-def test_the_digit_of_a_busy_kernel_comes_all_the_same(notebook, here):
+def test_the_digit_of_a_busy_kernel_comes_all_the_same(notebook, here, tmp_path):
     area = output(notebook, 2)
     before = at(area)
-    notebook.evaluate(BUSY)
-    drag(notebook, area.locator(".noUi-handle").nth(1), 40)
+    with busy(notebook, tmp_path):
+        drag(notebook, area.locator(".noUi-handle").nth(1), 40)
     settle(notebook, area, before)
     assert_shows(area, here["linear_model"])
 
