@@ -1,5 +1,6 @@
 """What the package says in another language: who chooses it, what is translated, and that its files are in step."""
 
+import ast
 import json
 import re
 import subprocess
@@ -16,12 +17,14 @@ import words
 
 import vaelib
 from vaelib import languages, lettering
+from vaelib.exercises import bounds, training
 from vaelib.exercises.verdict import Verdict, checker
 from vaelib.explorer.draw import draw_digit
 from vaelib.explorer.page import filled_page
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
+CHECKERS = sorted(PACKAGE.glob("exercises/*.py"))
 CATALOGUES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/*.po"))
 COMPLETE = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
 every_catalogue = pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
@@ -83,6 +86,11 @@ def test_choosing_a_language_needs_no_jax():
 # --- what is translated
 
 
+def is_tr(node):
+    """Whether a piece of code asks for a translation."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "tr"
+
+
 def test_a_text_without_a_translation_stays_english():
     vaelib.language("ko")
     assert languages.tr("No such {what}.", what="text") == "No such text."
@@ -97,9 +105,34 @@ def test_verdicts():
     vaelib.language("ko")
     assert repr(check(...)) == "아직 풀지 않았습니다: 위의 ...을 답으로 바꾸고 이 셀을 다시 실행하세요."
     assert repr(Verdict(True, "1")) == "맞았습니다: 1"
-    from vaelib.exercises import bounds
-
     assert bounds.check_jensen_gap(lambda m, s: s**2 / 2).message.startswith("log E[Y]는 m + s²/2이고")
+
+
+@pytest.mark.parametrize("path", CHECKERS, ids=lambda path: path.stem)
+def test_what_a_checker_says_passes_through_the_catalogue(path):
+    """A sentence outside of `tr` would be English in every language; the answers that a reader picks from are."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asked = {id(node) for call in ast.walk(tree) if is_tr(call) for node in ast.walk(call)}
+    silent = asked | {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    said = {node.value for node in texts if id(node) not in silent and re.search("[a-z]{2,} [a-zA-Z]{2,}", node.value)}
+    assert said <= set(training.BUG_ORDER)
+
+
+def test_complaints():
+    vaelib.language("ko")
+    complaints = [
+        bounds.check_jensen_gap(lambda m, s: m),
+        bounds.check_jensen_gap(lambda m, s: -(s**2) / 2),
+        training.check_grey_cost(784),
+        training.check_bugs(dict.fromkeys("ABCD", "mean over pixels")),
+    ]
+    assert [complaint.message for complaint in complaints] == [
+        "m = 0.27, s = 1.05에서의 간극은(는) 0.551897이어야 하는데 0.273923입니다.",
+        "그것은 E[log Y] - log E[Y]입니다. 간극은 큰 쪽에서 작은 쪽을 뺀 값입니다.",
+        "그것은 비트 단위입니다. 비트 하나는 log 2 nat입니다.",
+        "A, B, D이(가) 틀렸습니다. 그러면 출력한 재구성 항이 784배 작습니다.",
+    ]
 
 
 def test_widgets_hand_the_page_its_words():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vaelib.exercises.verdict import checker, compare
+from vaelib.languages import tr
 
 
 @checker
@@ -19,13 +20,13 @@ def check_turn(answer: Callable) -> str | None:
         R = np.asarray(answer(X.copy(), Y.copy()))
         U, _, Vt = np.linalg.svd(X.T @ Y)
         if R.shape != (3, 3):
-            return f"R should have shape (3, 3) for codes of 3 dimensions, got {R.shape}."
+            return tr("R should have shape (3, 3) for codes of 3 dimensions, got {got}.", got=R.shape)
         if complaint := compare(R.T @ R, np.eye(3), "R.T @ R"):
-            return f"{complaint} A rotation or reflection keeps lengths; yours also stretches."
+            return tr("{complaint} A rotation or reflection keeps lengths; yours also stretches.", complaint=complaint)
         if np.allclose(R, (U @ Vt).T, atol=1e-4):
-            return "R is transposed: it turns Y onto X. Codes are rows, and X @ R should lie near Y."
+            return tr("R is transposed: it turns Y onto X. Codes are rows, and X @ R should lie near Y.")
         if mirrored and np.linalg.det(R) > 0:
-            return "R should also be allowed to reflect: on mirrored codes yours stays a rotation."
+            return tr("R should also be allowed to reflect: on mirrored codes yours stays a rotation.")
         if complaint := compare(R, U @ Vt, "R", rtol=1e-3, atol=1e-4):
             return complaint
     return None
@@ -40,13 +41,15 @@ def check_undo(answer: Callable) -> str | None:
         scale, shift = rng.uniform(0.5, 3.0), rng.standard_normal(latent)
         z = rng.standard_normal((6, latent))
         new_kernel, new_bias = (np.asarray(part) for part in answer(kernel.copy(), bias.copy(), scale, shift))
-        if complaint := compare(new_kernel, kernel / scale, "the new kernel"):
+        if complaint := compare(new_kernel, kernel / scale, tr("the new kernel")):
             return complaint
         if np.allclose(new_bias, bias - shift @ kernel):
-            return "the new bias subtracts the shift through the old kernel; the layer now uses the new one."
+            return tr("the new bias subtracts the shift through the old kernel; the layer now uses the new one.")
         if np.allclose(new_bias, bias + shift @ new_kernel):
-            return "the new bias has the wrong sign: shift @ new_kernel reaches the layer, and must be taken away."
-        if complaint := compare((z * scale + shift) @ new_kernel + new_bias, z @ kernel + bias, "the layer's output"):
+            return tr("the new bias has the wrong sign: shift @ new_kernel reaches the layer, and must be taken away.")
+        if complaint := compare(
+            (z * scale + shift) @ new_kernel + new_bias, z @ kernel + bias, tr("the layer's output")
+        ):
             return complaint
     return None
 
@@ -56,10 +59,10 @@ def check_price_of_shift(answer: float) -> str | None:
     """The variances cost the same; of ½ (mu + 3)² the mean over images rises by ½ · 9, as the means average to 0."""
     got = float(answer)
     if np.isclose(got, 9.0):
-        return "the KL holds half of mu²."
+        return tr("the KL holds half of mu².")
     if np.isclose(got, -4.5):
-        return "that is the change of the ELBO; the KL rises."
-    return compare(got, 4.5, "the rise of the KL in nats", rtol=1e-3)
+        return tr("that is the change of the ELBO; the KL rises.")
+    return compare(got, 4.5, tr("the rise of the KL in nats"), rtol=1e-3)
 
 
 @checker
@@ -68,12 +71,12 @@ def check_price_of_scale(answer: Callable) -> str | None:
     for s in (0.5, 1.0, 2.0, 3.0):
         got, wanted = float(answer(s)), 0.5 * (s**2 - 1) - np.log(s)
         if s != 1 and np.isclose(got, 0.5 * (s**2 - 1)):
-            return "the logarithm is missing: a wider q also saves log s."
+            return tr("the logarithm is missing: a wider q also saves log s.")
         if s != 1 and np.isclose(got, -wanted):
-            return "that is the change of the ELBO; the KL rises."
+            return tr("that is the change of the ELBO; the KL rises.")
         if s != 1 and np.isclose(got, 2 * wanted):
-            return "the KL holds half of mu² + sigma² - log sigma²."
-        if complaint := compare(got, wanted, f"the rise of the KL for s = {s}"):
+            return tr("the KL holds half of mu² + sigma² - log sigma².")
+        if complaint := compare(got, wanted, tr("the rise of the KL for s = {s}", s=s)):
             return complaint
     return None
 
@@ -83,12 +86,16 @@ def check_fool(answer: np.ndarray, images: np.ndarray, real: float) -> str | Non
     """The judge takes it for a digit: a dark image is near to every digit with little ink."""
     x = np.asarray(answer, np.float64)
     if x.shape != images.shape[1:]:
-        return f"fool should be one image of shape {images.shape[1:]}, got {x.shape}."
+        return tr("fool should be one image of shape {wanted}, got {got}.", wanted=images.shape[1:], got=x.shape)
     if not (np.isfinite(x).all() and x.min() >= 0):
-        return "pixels should be finite numbers of at least 0."
+        return tr("pixels should be finite numbers of at least 0.")
     if x.max() > 0.3 + 1e-6:
-        return f"no pixel may be brighter than 0.3, got {x.max():.2f}."
+        return tr("no pixel may be brighter than 0.3, got {got:.2f}.", got=x.max())
     distance = np.sqrt(np.min(np.sum((images - x) ** 2, axis=-1)))
     if distance >= real:
-        return f"the nearest digit is at {distance:.1f}; half of the real ones have one within {real:.1f}."
+        return tr(
+            "the nearest digit is at {distance:.1f}; half of the real ones have one within {real:.1f}.",
+            distance=distance,
+            real=real,
+        )
     return None

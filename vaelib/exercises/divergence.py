@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vaelib.exercises.verdict import checker, compare
+from vaelib.languages import tr
 
 
 @checker
@@ -19,10 +20,10 @@ def check_gaussian_kl(answer: Callable) -> str | None:
 
     got = answer(mu_q, log_var_q, mu_p, log_var_p)
     if np.shape(got) == (5, 3):
-        return "you return one number a latent dimension, shape (5, 3); sum them over the last axis."
+        return tr("you return one number a latent dimension, shape (5, 3); sum them over the last axis.")
     if np.shape(got) == (5,) and np.allclose(got, kl(mu_p, log_var_p, mu_q, log_var_q), rtol=1e-3):
-        return "that is KL(p ‖ q); here the average is taken under q."
-    return compare(got, kl(mu_q, log_var_q, mu_p, log_var_p), "the KL of five pairs of 3-D Gaussians", rtol=1e-3)
+        return tr("that is KL(p ‖ q); here the average is taken under q.")
+    return compare(got, kl(mu_q, log_var_q, mu_p, log_var_p), tr("the KL of five pairs of 3-D Gaussians"), rtol=1e-3)
 
 
 @checker
@@ -33,10 +34,10 @@ def check_balance(answer: Callable) -> str | None:
         got = answer(a, s)
         number = np.shape(got) == () and got is not None
         if number and np.isclose(got, wanted**2, rtol=1e-3):
-            return f"at a = {a}, s = {s} that is the variance sigma²; the question asks for sigma."
+            return tr("at a = {a}, s = {s} that is the variance sigma²; the question asks for sigma.", a=a, s=s)
         if number and np.isclose(got, -wanted, rtol=1e-3):
-            return "a standard deviation is positive."
-        if complaint := compare(got, wanted, f"sigma at a = {a}, s = {s}", rtol=1e-3):
+            return tr("a standard deviation is positive.")
+        if complaint := compare(got, wanted, tr("sigma at a = {a}, s = {s}", a=a, s=s), rtol=1e-3):
             return complaint
     return None
 
@@ -48,10 +49,10 @@ def check_logistic_kl(answer: Callable) -> str | None:
     wanted = 0.5 * (m**2 + np.pi**2 * s**2 / 3) + 0.5 * np.log(2 * np.pi) - np.log(s) - 2
     got = answer(m, s)
     if np.shape(got) == (4,) and np.allclose(got, wanted - 0.5 * np.log(2 * np.pi), rtol=1e-3):
-        return "½ log 2π is missing: with a Gaussian q it cancelled, here it does not."
+        return tr("½ log 2π is missing: with a Gaussian q it cancelled, here it does not.")
     if np.shape(got) == (4,) and np.allclose(got, wanted + np.pi**2 * s**2 / 6, rtol=1e-3):
-        return "check the ½ in front of E[z²] = m² + π² s² / 3."
-    return compare(got, wanted, "the KL of four logistic distributions", rtol=1e-3)
+        return tr("check the ½ in front of E[z²] = m² + π² s² / 3.")
+    return compare(got, wanted, tr("the KL of four logistic distributions"), rtol=1e-3)
 
 
 @checker
@@ -61,9 +62,9 @@ def check_correlation_that_hides(answer: Callable) -> str | None:
         wanted, got = np.sqrt(-np.expm1(-2 * nats)), answer(nats)
         if np.shape(got) == () and got is not None:
             if np.isclose(got, wanted**2, rtol=1e-3):
-                return f"at {nats} nats that is rho²; the question asks for rho."
+                return tr("at {nats} nats that is rho²; the question asks for rho.", nats=nats)
             if np.isclose(got, np.sqrt(-np.expm1(-nats)), rtol=1e-3):
-                return "check the ½: the KL is -½ log(1 - rho²)."
-        if complaint := compare(got, wanted, f"rho at {nats} nats", rtol=1e-3):
+                return tr("check the ½: the KL is -½ log(1 - rho²).")
+        if complaint := compare(got, wanted, tr("rho at {nats} nats", nats=nats), rtol=1e-3):
             return complaint
     return None

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from vaelib.exercises.verdict import checker, compare
+from vaelib.languages import tr
 
 
 @checker
@@ -14,10 +15,10 @@ def check_pixels_per_number(answer: float) -> str | None:
     got = np.asarray(answer)
     if got.shape == () and np.issubdtype(got.dtype, np.number):
         if np.isclose(got, 784):
-            return "that is the number of pixels in all; how many fall to each of the two numbers of z?"
+            return tr("that is the number of pixels in all; how many fall to each of the two numbers of z?")
         if np.isclose(got, 2 / 784):
-            return "that is numbers a pixel; turn the fraction over."
-    return compare(got, 392, "the number of pixels")
+            return tr("that is numbers a pixel; turn the fraction over.")
+    return compare(got, 392, tr("the number of pixels"))
 
 
 @checker
@@ -30,14 +31,16 @@ def check_white_pixels(answer: Callable[[np.ndarray], tuple[float, float]]) -> s
         got = answer(p)
         if got is not None and np.shape(got) == (2,):
             if np.allclose(got, (std, mean)):
-                return "both numbers are right, in the other order: return the mean first."
+                return tr("both numbers are right, in the other order: return the mean first.")
             if np.isclose(got[1], std**2):
-                return "the second number is the variance; take its square root."
+                return tr("the second number is the variance; take its square root.")
             if np.isclose(got[1], np.sum(np.sqrt(p * (1 - p)))):
-                return "standard deviations do not add up; variances do, and the square root comes last."
+                return tr("standard deviations do not add up; variances do, and the square root comes last.")
             if np.isclose(got[0], p.mean()):
-                return "the first number is the mean over pixels; the question is how many are white in all."
-        if complaint := compare(got, np.array([mean, std]), f"(mean, standard deviation) for {size} pixels"):
+                return tr("the first number is the mean over pixels; the question is how many are white in all.")
+        if complaint := compare(
+            got, np.array([mean, std]), tr("(mean, standard deviation) for {size} pixels", size=size)
+        ):
             return complaint
     return None
 
@@ -48,18 +51,22 @@ def check_to_exponential(answer: Callable[[np.ndarray], np.ndarray]) -> str | No
     z = np.random.default_rng(1).standard_normal((2500, 8))
     got = np.asarray(answer(z))
     if got.shape != z.shape:
-        return f"g should keep the shape of z, {z.shape}, got {got.shape}."
+        return tr("g should keep the shape of z, {wanted}, got {got}.", wanted=z.shape, got=got.shape)
     if not np.isfinite(got).all():
-        return "some results are NaN or infinite; is the argument of the logarithm positive for every z?"
+        return tr("some results are NaN or infinite; is the argument of the logarithm positive for every z?")
     if got.max() <= 0:
-        return "the results are negative: the logarithm of a number below 1 is. Turn the sign."
+        return tr("the results are negative: the logarithm of a number below 1 is. Turn the sign.")
     if got.min() < 0:
-        return f"an exponential number is never negative, got {got.min():.3g}."
+        return tr("an exponential number is never negative, got {got:.3g}.", got=got.min())
     if got.max() <= 1:
-        return "the results stay below 1, so they are still uniform or the like; solve u = 1 - exp(-x) for x."
+        return tr("the results stay below 1, so they are still uniform or the like; solve u = 1 - exp(-x) for x.")
     distance = stats.kstest(got.ravel(), stats.expon.cdf).statistic
     if distance > 1.95 / np.sqrt(z.size):  # the 0.1% point of the Kolmogorov-Smirnov test
-        return f"the mean should be 1 and the median 0.693, got {got.mean():.3g} and {np.median(got):.3g}."
+        return tr(
+            "the mean should be 1 and the median 0.693, got {mean:.3g} and {median:.3g}.",
+            mean=got.mean(),
+            median=np.median(got),
+        )
     return None
 
 
@@ -69,11 +76,14 @@ def check_sample_styles(answer: Callable[[np.random.Generator, int], np.ndarray]
     spread = np.sqrt(1.25)  # of x given the style: z adds 1, x adds 0.25
     got = np.asarray(answer(np.random.default_rng(2), 20_000))
     if got.shape != (20_000,):
-        return f"20,000 draws should have shape (20000,), got {got.shape}."
+        return tr("20,000 draws should have shape (20000,), got {got}.", got=got.shape)
     if np.array_equal(got, np.asarray(answer(np.random.default_rng(3), 20_000))):
-        return "another generator gave the same draws; take every random number from rng."
+        return tr("another generator gave the same draws; take every random number from rng.")
     if abs(got.mean()) > 1:
-        return f"the two styles should be equally frequent, but the mean is {got.mean():.2f}: one coin for all draws?"
+        return tr(
+            "the two styles should be equally frequent, but the mean is {mean:.2f}: one coin for all draws?",
+            mean=got.mean(),
+        )
 
     def distance(spread):
         """How far the draws are from two humps of that spread, in units of what chance allows at the 0.1% level."""
@@ -82,8 +92,12 @@ def check_sample_styles(answer: Callable[[np.random.Generator, int], np.ndarray]
 
     if distance(spread) > 1:
         if distance(1.0) < 1:
-            return "that is the distribution of z; the last line of the story, x given z, is missing."
-        return f"the standard deviation should be {np.sqrt(5.25):.3f} with humps at -2 and 2, got {got.std():.3f}."
+            return tr("that is the distribution of z; the last line of the story, x given z, is missing.")
+        return tr(
+            "the standard deviation should be {wanted:.3f} with humps at -2 and 2, got {got:.3f}.",
+            wanted=np.sqrt(5.25),
+            got=got.std(),
+        )
     return None
 
 
@@ -97,15 +111,15 @@ def check_density_of_styles(answer: Callable[[np.ndarray], np.ndarray]) -> str |
 
     got = np.asarray(answer(x))
     near = {
-        "that is the density of z; x adds the noise of the last line of the story.": humps(1.0),
-        "that is the density given z = 2s; z itself varies around it, with variance 1.": humps(0.5),
-        "standard deviations do not add up, 1 + 0.5; variances do.": humps(1.5),
-        "1.25 is the variance; the spread is its square root.": humps(1.25),
-        "each style happens half of the time; this integrates to 2.": 2 * humps(np.sqrt(1.25)),
-        "that is one Gaussian with the right mean and variance; the coin makes two humps.": stats.norm.pdf(
+        tr("that is the density of z; x adds the noise of the last line of the story."): humps(1.0),
+        tr("that is the density given z = 2s; z itself varies around it, with variance 1."): humps(0.5),
+        tr("standard deviations do not add up, 1 + 0.5; variances do."): humps(1.5),
+        tr("1.25 is the variance; the spread is its square root."): humps(1.25),
+        tr("each style happens half of the time; this integrates to 2."): 2 * humps(np.sqrt(1.25)),
+        tr("that is one Gaussian with the right mean and variance; the coin makes two humps."): stats.norm.pdf(
             x, 0, np.sqrt(5.25)
         ),
-        "that is the logarithm; return the density itself.": np.log(humps(np.sqrt(1.25))),
+        tr("that is the logarithm; return the density itself."): np.log(humps(np.sqrt(1.25))),
     }
     for hint, wrong in near.items():
         if got.shape == x.shape and np.allclose(got, wrong, rtol=1e-3):
@@ -120,21 +134,29 @@ def check_whole_ring(answer: Callable[[np.ndarray], np.ndarray]) -> str | None:
     z = rng.standard_normal((20_000, 2))
     got = np.asarray(answer(z))
     if got.shape != z.shape:
-        return f"g should keep the shape of the codes, {z.shape}, got {got.shape}."
+        return tr("g should keep the shape of the codes, {wanted}, got {got}.", wanted=z.shape, got=got.shape)
     if not np.isfinite(got).all():
-        return "some results are NaN or infinite; is every square root and logarithm taken of a positive number?"
+        return tr("some results are NaN or infinite; is every square root and logarithm taken of a positive number?")
     limit = 1.95 / np.sqrt(len(z))  # the 0.1% point of the Kolmogorov-Smirnov test
     radius, angle = np.linalg.norm(got, axis=1), np.arctan2(*got.T[::-1])
     if stats.kstest((radius - 1) * 10, stats.rayleigh.cdf).statistic > limit:
-        return f"the radius should have mean 1.125 and spread 0.066, got {radius.mean():.3f} and {radius.std():.3f}."
+        return tr(
+            "the radius should have mean 1.125 and spread 0.066, got {mean:.3f} and {spread:.3f}.",
+            mean=radius.mean(),
+            spread=radius.std(),
+        )
     share = (angle / (2 * np.pi)) % 1
     if stats.kstest(share, stats.uniform.cdf).statistic > limit:
-        return "the angle should be uniform; some directions of the ring get more points than others."
+        return tr("the angle should be uniform; some directions of the ring get more points than others.")
     if max(abs(np.corrcoef(f(angle), radius)[0, 1]) for f in (np.cos, np.sin)) > 4 / np.sqrt(len(z)):
-        return "the ring is thicker on one side: the angle and the radius should be independent."
+        return tr("the ring is thicker on one side: the angle and the radius should be independent.")
     place = _tear(answer, rng)
     if place is not None:
-        return f"the map tears: it jumps at z = ({place[0]:.3g}, {place[1]:.3g}), so it is not continuous."
+        return tr(
+            "the map tears: it jumps at z = ({first:.3g}, {second:.3g}), so it is not continuous.",
+            first=place[0],
+            second=place[1],
+        )
     return None
 
 
@@ -156,21 +178,22 @@ def check_spoil(answer: Callable[[], tuple[Callable, Callable]]) -> str | None:
     """Reconstruction never asks where the codes lie; sampling does, and so the prior has to be trained for."""
     pair = answer()
     if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(map(callable, pair))):
-        return f"spoil should return two functions, (there, back), got {pair!r}."
+        return tr("spoil should return two functions, (there, back), got {pair!r}.", pair=pair)
     there, back = pair
     rng = np.random.default_rng(6)
     z, other = rng.standard_normal((500, 2)), rng.standard_normal((500, 2))
     returned, moved = np.asarray(back(there(z))), np.asarray(back(z))
     if returned.shape != z.shape or not np.allclose(returned, z, atol=1e-3):
-        return "back(there(z)) should be z for every code, or digits are no longer given back as they were."
+        return tr("back(there(z)) should be z for every code, or digits are no longer given back as they were.")
 
     def gap(u, v):
         return np.mean(np.linalg.norm(u[:, None] - v, axis=-1))
 
     distance = 2 * gap(moved, other) - gap(moved, moved) - gap(other, other)
     if distance < 0.3:
-        return (
-            f"what reaches the decoder is still much like N(0, I): energy distance {distance:.2f}, and 0.3 is asked "
-            "for. Move it farther, or change its size more; a turn leaves N(0, I) as it is."
+        return tr(
+            "what reaches the decoder is still much like N(0, I): energy distance {distance:.2f}, and 0.3 is asked "
+            "for. Move it farther, or change its size more; a turn leaves N(0, I) as it is.",
+            distance=distance,
         )
     return None

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vaelib.exercises.verdict import checker, compare
+from vaelib.languages import tr
 
 
 @checker
@@ -17,9 +18,9 @@ def check_reparameterise(answer: Callable) -> str | None:
     wanted = mu + jnp.exp(0.5 * log_var) * eps
     got = answer(mu, log_var, eps)
     for hint, wrong in {
-        "exp(log_var) is the variance; sigma is exp(log_var / 2).": mu + jnp.exp(log_var) * eps,
-        "log_var is a logarithm; sigma is exp(log_var / 2).": mu + log_var * eps,
-        "mu is missing.": jnp.exp(0.5 * log_var) * eps,
+        tr("exp(log_var) is the variance; sigma is exp(log_var / 2)."): mu + jnp.exp(log_var) * eps,
+        tr("log_var is a logarithm; sigma is exp(log_var / 2)."): mu + log_var * eps,
+        tr("mu is missing."): jnp.exp(0.5 * log_var) * eps,
     }.items():
         if np.shape(got) == wanted.shape and np.allclose(got, wrong, rtol=1e-4):
             return hint
@@ -29,8 +30,8 @@ def check_reparameterise(answer: Callable) -> str | None:
     exact = eps, 0.5 * jnp.exp(0.5 * log_var) * eps**2
     for name, slope, right in zip(("mu", "log_var"), slopes, exact, strict=True):
         if not np.any(slope):
-            return f"the values are right, but no gradient reaches {name}. Is something stopping it?"
-        if complaint := compare(slope, right, f"the gradient in {name}", rtol=1e-3):
+            return tr("the values are right, but no gradient reaches {name}. Is something stopping it?", name=name)
+        if complaint := compare(slope, right, tr("the gradient in {name}", name=name), rtol=1e-3):
             return complaint
     return None
 
@@ -42,16 +43,18 @@ def check_exponential(answer: Callable) -> str | None:
     for rate in (0.5, 1.0, 3.0):
         got = answer(rate, u)
         if np.shape(got) != u.shape:
-            return f"for 1,000 numbers u you should return 1,000 draws, got shape {np.shape(got)}."
+            return tr("for 1,000 numbers u you should return 1,000 draws, got shape {got}.", got=np.shape(got))
         wanted = -np.log1p(-np.asarray(u)) / rate
         if np.allclose(np.sort(got), wanted * rate**2, rtol=1e-3) and rate != 1:
-            return "the mean of your draws is the rate; it should be 1 / rate."
+            return tr("the mean of your draws is the rate; it should be 1 / rate.")
         if np.allclose(np.sort(got), np.sort(-wanted), rtol=1e-3):
-            return "your draws are negative; log u is, for u below 1."
-        if complaint := compare(np.sort(got), wanted, f"the sorted draws at rate {rate}", rtol=1e-3):
+            return tr("your draws are negative; log u is, for u below 1.")
+        if complaint := compare(np.sort(got), wanted, tr("the sorted draws at rate {rate}", rate=rate), rtol=1e-3):
             return complaint
         slope = jax.grad(lambda rate: jnp.mean(answer(rate, u)))(rate)
-        if complaint := compare(slope, -np.mean(wanted) / rate, f"the gradient of the mean at rate {rate}", rtol=1e-3):
+        if complaint := compare(
+            slope, -np.mean(wanted) / rate, tr("the gradient of the mean at rate {rate}", rate=rate), rtol=1e-3
+        ):
             return complaint
     return None
 
@@ -65,13 +68,13 @@ def check_score_gradient(answer: Callable) -> str | None:
     wanted = f * ((z - mu) ** 2 / sigma**3 - 1 / sigma)
     got = answer(f, z, mu, sigma)
     if np.shape(got) == () and got is not None and np.isclose(got, wanted.mean(), rtol=1e-3):
-        return "that is the mean over the draws; return one number a draw, shape (8,)."
+        return tr("that is the mean over the draws; return one number a draw, shape (8,).")
     if np.shape(got) == wanted.shape:
         if np.allclose(got, f * (z - mu) / sigma**2, rtol=1e-3):
-            return "that is the gradient in mu; the question asks for sigma."
+            return tr("that is the gradient in mu; the question asks for sigma.")
         if np.allclose(got, f * (z - mu) ** 2 / sigma**3, rtol=1e-3):
-            return "log q also holds -log sigma, whose derivative is missing."
-    return compare(got, wanted, "the estimates of eight draws", rtol=1e-3)
+            return tr("log q also holds -log sigma, whose derivative is missing.")
+    return compare(got, wanted, tr("the estimates of eight draws"), rtol=1e-3)
 
 
 @checker
@@ -81,16 +84,18 @@ def check_half_blocked(answer: Callable) -> str | None:
     draw = jax.vmap(answer, (None, None, 0))
     z = np.ravel(np.asarray(draw(0.7, 0.8, keys)))
     if z.shape != (4_000,):
-        return f"one key should give one draw, got {z.size / 4_000:g} numbers a key."
+        return tr("one key should give one draw, got {count:g} numbers a key.", count=z.size / 4000)
     if abs(z.mean() - 0.7) > 0.06 or abs(z.std() - 0.8) > 0.05:
-        return (
-            f"the draws have mean {z.mean():.2f} and standard deviation {z.std():.2f}; they should have 0.70 and 0.80."
+        return tr(
+            "the draws have mean {mean:.2f} and standard deviation {spread:.2f}; they should have 0.70 and 0.80.",
+            mean=z.mean(),
+            spread=z.std(),
         )
     slopes = jax.vmap(jax.grad(lambda *at: jnp.sum(answer(*at)), argnums=(0, 1)), (None, None, 0))(0.7, 0.8, keys)
     by_mu, by_sigma = map(np.asarray, slopes)
     if not np.allclose(by_mu, 1, atol=1e-4):
-        return f"the gradient in mu should be 1 for every draw, got {by_mu.mean():.2f} on average."
-    return "the gradient still reaches sigma." if np.any(by_sigma) else None
+        return tr("the gradient in mu should be 1 for every draw, got {got:.2f} on average.", got=by_mu.mean())
+    return tr("the gradient still reaches sigma.") if np.any(by_sigma) else None
 
 
 @checker
@@ -100,9 +105,14 @@ def check_best_draws(answer: Callable) -> str | None:
         wanted, got = np.sqrt(B * encode / (A * decode)), answer(A, B, encode, decode)
         if np.shape(got) == () and got is not None and wanted != 1:
             if np.isclose(got, wanted**2, rtol=1e-3):
-                return "take the square root: the derivative is decode · A - encode · B / L²."
+                return tr("take the square root: the derivative is decode · A - encode · B / L².")
             if np.isclose(got, np.sqrt(B * decode / (A * encode)), rtol=1e-3) and encode != decode:
-                return "encode and decode have changed places: dear encodings are an argument for more draws."
-        if complaint := compare(got, wanted, f"L at A = {A}, B = {B}, encode = {encode}, decode = {decode}", rtol=1e-3):
+                return tr("encode and decode have changed places: dear encodings are an argument for more draws.")
+        if complaint := compare(
+            got,
+            wanted,
+            tr("L at A = {A}, B = {B}, encode = {encode}, decode = {decode}", A=A, B=B, encode=encode, decode=decode),
+            rtol=1e-3,
+        ):
             return complaint
     return None

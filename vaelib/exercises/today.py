@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vaelib.exercises.verdict import checker, compare
+from vaelib.languages import tr
 
 
 @checker
@@ -13,12 +14,12 @@ def check_step_kl(answer: Callable) -> str | None:
     for snr_s, snr_t, error in ((20.0, 5.0, 0.3), (2.0, 1.5, 1.0), (0.1, 0.02, 4.0)):
         got, wanted = np.asarray(answer(snr_s, snr_t, error)), 0.5 * (snr_s - snr_t) * error
         if got.shape == () and np.isclose(got, -wanted):
-            return "a KL is never negative; level s has the larger SNR."
+            return tr("a KL is never negative; level s has the larger SNR.")
         if got.shape == () and np.isclose(got, 2 * wanted):
-            return "the KL of two Gaussians of one spread is half of the squared distance over the variance."
+            return tr("the KL of two Gaussians of one spread is half of the squared distance over the variance.")
         if got.shape == () and np.isclose(got, 0.5 * (snr_s / snr_t - 1) * error):
-            return "that is right for the squared error of the noise; here it is that of z_0."
-        if complaint := compare(got, wanted, f"the KL for SNRs of {snr_s} and {snr_t}"):
+            return tr("that is right for the squared error of the noise; here it is that of z_0.")
+        if complaint := compare(got, wanted, tr("the KL for SNRs of {snr_s} and {snr_t}", snr_s=snr_s, snr_t=snr_t)):
             return complaint
     return None
 
@@ -32,14 +33,14 @@ def check_scale_factor(answer: Callable) -> str | None:
         about = codes - codes.mean(axis=0)
         got, wanted = np.asarray(answer(codes.copy())), 1 / np.sqrt(np.mean(about**2))
         if got.shape == (2,):
-            return "one number is asked for, which leaves the cloud its shape; you return one a dimension."
+            return tr("one number is asked for, which leaves the cloud its shape; you return one a dimension.")
         if got.shape == () and np.isclose(got, 1 / wanted, rtol=1e-2):
-            return "that is the standard deviation; the codes are to be multiplied by one over it."
+            return tr("that is the standard deviation; the codes are to be multiplied by one over it.")
         if got.shape == () and np.isclose(got, wanted**2, rtol=1e-2) and not np.isclose(wanted, 1, rtol=1e-2):
-            return "that is one over the variance."
+            return tr("that is one over the variance.")
         if got.shape == () and any(centre) and got < wanted / 2:
-            return "take the mean of each dimension away first: here the codes lie far from 0."
-        if complaint := compare(got, wanted, "the factor", rtol=1e-2):
+            return tr("take the mean of each dimension away first: here the codes lie far from 0.")
+        if complaint := compare(got, wanted, tr("the factor"), rtol=1e-2):
             return complaint
     return None
 
@@ -60,8 +61,8 @@ def check_bad_spread(answer: float | int | np.floating) -> str | None:
     """Too large for N(0, 1) to be what is left at the last level, or too small for the noise of the first one."""
     spread = float(answer)
     if not (np.isfinite(spread) and spread > 0):
-        return f"a spread is a positive number, got {spread}."
+        return tr("a spread is a positive number, got {spread}.", spread=spread)
     gap = gap_of_gaussian_data(spread)
     if not gap > 1:
-        return f"at a spread of {spread:g} the bound loses {gap:.2f} nats, not more than 1."
+        return tr("at a spread of {spread:g} the bound loses {gap:.2f} nats, not more than 1.", spread=spread, gap=gap)
     return None

@@ -10,14 +10,9 @@ from scipy.special import entr
 
 from vaelib.data import load_mnist
 from vaelib.exercises.verdict import checker, compare
+from vaelib.languages import tr
 
 BUG_ORDER = ("log sigma for log sigma²", "stopped gradient", "mean over pixels", "forgotten ½")  # of A, B, C, D
-BUG_HINTS = {
-    "log sigma for log sigma²": "With the noise too small for what the KL is told, both printed terms look *better*.",
-    "stopped gradient": "The decoder learns, the encoder hears of the KL alone: what will it do, and what is left?",
-    "mean over pixels": "The printed reconstruction is then 784 times too small.",
-    "forgotten ½": "The KL is printed, and charged, at twice its size.",
-}
 
 
 @checker
@@ -26,12 +21,12 @@ def check_grey_cost(answer: float) -> str | None:
     wanted = 784 * np.log(2)
     got = float(answer)
     if np.isclose(got, -wanted, rtol=1e-3):
-        return "that is the log-probability; the cost is minus it."
+        return tr("that is the log-probability; the cost is minus it.")
     if np.isclose(got, np.log(2), rtol=1e-3):
-        return "that is the cost of one pixel; an image has 784."
+        return tr("that is the cost of one pixel; an image has 784.")
     if np.isclose(got, 784, rtol=1e-3):
-        return "that is in bits; one bit is log 2 nats."
-    return compare(got, wanted, "the cost in nats", rtol=1e-3)
+        return tr("that is in bits; one bit is log 2 nats.")
+    return compare(got, wanted, tr("the cost in nats"), rtol=1e-3)
 
 
 @checker
@@ -43,16 +38,16 @@ def check_ignored_code(answer: float) -> str | None:
     got = float(answer)
     each = float(np.sum(entr(images) + entr(1 - images), axis=-1, dtype=np.float64).mean())
     for value, hint in {
-        -wanted: "that is the log-probability; the loss is minus it.",
-        wanted / 784: "that is the mean over the pixels; the loss is their sum.",
-        float(
-            784 * (entr(mean.mean()) + entr(1 - mean.mean()))
-        ): "that is one probability for all pixels; each has its own.",
-        each: "that is the mean entropy of the images; average the images first, then take the entropy.",
+        -wanted: tr("that is the log-probability; the loss is minus it."),
+        wanted / 784: tr("that is the mean over the pixels; the loss is their sum."),
+        float(784 * (entr(mean.mean()) + entr(1 - mean.mean()))): tr(
+            "that is one probability for all pixels; each has its own."
+        ),
+        each: tr("that is the mean entropy of the images; average the images first, then take the entropy."),
     }.items():
         if np.isclose(got, value, rtol=1e-2):
             return hint
-    return compare(got, wanted, "the loss in nats", rtol=1e-2)
+    return compare(got, wanted, tr("the loss in nats"), rtol=1e-2)
 
 
 @checker
@@ -60,16 +55,32 @@ def check_bugs(answer: dict[str, str]) -> str | None:
     """All four: a bug is read off the size of the terms, before anything is debugged."""
     wanted = dict(zip("ABCD", BUG_ORDER, strict=True))
     if not isinstance(answer, dict) or set(answer) != set(wanted):
-        return 'give one bug for each letter, {"A": ..., "B": ..., "C": ..., "D": ...}.'
+        return tr('give one bug for each letter, {"A": ..., "B": ..., "C": ..., "D": ...}.')
     unknown = sorted(set(map(str, answer.values())) - set(BUG_ORDER))
     if unknown == [str(...)]:
-        return "some letters still have no bug."
+        return tr("some letters still have no bug.")
     if unknown:
-        return f"there is no bug {unknown[0]!r}; the four are {', '.join(BUG_ORDER)}."
+        return tr("there is no bug {name!r}; the four are {known}.", name=unknown[0], known=", ".join(BUG_ORDER))
     wrong = [letter for letter in wanted if answer[letter] != wanted[letter]]
     if not wrong:
         return None
-    return f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not right. {BUG_HINTS[answer[wrong[0]]]}"
+    hint = _bug_hints()[answer[wrong[0]]]
+    if len(wrong) == 1:
+        return tr("{letter} is not right. {hint}", letter=wrong[0], hint=hint)
+    return tr("{letters} are not right. {hint}", letters=", ".join(wrong), hint=hint)
+
+
+def _bug_hints() -> dict[str, str]:
+    return {
+        "log sigma for log sigma²": tr(
+            "With the noise too small for what the KL is told, both printed terms look *better*."
+        ),
+        "stopped gradient": tr(
+            "The decoder learns, the encoder hears of the KL alone: what will it do, and what is left?"
+        ),
+        "mean over pixels": tr("The printed reconstruction is then 784 times too small."),
+        "forgotten ½": tr("The KL is printed, and charged, at twice its size."),
+    }
 
 
 @checker
@@ -79,9 +90,13 @@ def check_deeper(answer: type) -> str | None:
     x = jax.random.bernoulli(jax.random.key(1), 0.4, (16, 784)).astype(jnp.float32)
     mu, log_var = net.encode(x)
     if (np.shape(mu), np.shape(log_var)) != ((16, 3), (16, 3)):
-        return f"encode should return two arrays of shape (16, 3), got {np.shape(mu)} and {np.shape(log_var)}."
+        return tr(
+            "encode should return two arrays of shape (16, 3), got {mu} and {log_var}.",
+            mu=np.shape(mu),
+            log_var=np.shape(log_var),
+        )
     if np.shape(net.decode(mu)) != (16, 784):
-        return f"decode should return shape (16, 784), got {np.shape(net.decode(mu))}."
+        return tr("decode should return shape (16, 784), got {got}.", got=np.shape(net.decode(mu)))
 
     def loss(net):
         mu, log_var = net.encode(x)
@@ -89,9 +104,12 @@ def check_deeper(answer: type) -> str | None:
 
     kernels = [value[...] for _, value in nnx.to_flat_state(nnx.grad(loss)(net)) if value[...].ndim == 2]
     if len(kernels) < 7:
-        return f"there should be 7 layers, two hidden ones in each network and three others; yours has {len(kernels)}."
+        return tr(
+            "there should be 7 layers, two hidden ones in each network and three others; yours has {count}.",
+            count=len(kernels),
+        )
     if not all(np.any(kernel) for kernel in kernels):
-        return "there is a layer that nothing passes through: use it in encode or in decode."
+        return tr("there is a layer that nothing passes through: use it in encode or in decode.")
     return None
 
 
@@ -119,17 +137,17 @@ def check_gaussian_elbo(answer: Callable) -> str | None:
         wanted = -squared / (2 * sigma**2) - constant - kl
         got = answer(_Known(0.0), x, jax.random.key(1), sigma)
         for value, hint in {
-            wanted + constant: "log(sigma √(2π)) is missing, once for each pixel.",
-            wanted + kl: "the KL is missing.",
-            -wanted: "that is the loss; return the ELBO.",
-            wanted - squared / (2 * sigma**2): "a ½ is missing in the squared error.",
+            wanted + constant: tr("log(sigma √(2π)) is missing, once for each pixel."),
+            wanted + kl: tr("the KL is missing."),
+            -wanted: tr("that is the loss; return the ELBO."),
+            wanted - squared / (2 * sigma**2): tr("a ½ is missing in the squared error."),
         }.items():
             if np.shape(got) == () and np.isclose(got, value, rtol=1e-3):
                 return hint
-        if complaint := compare(got, wanted, f"the ELBO at sigma = {sigma}", rtol=1e-3):
+        if complaint := compare(got, wanted, tr("the ELBO at sigma = {sigma}", sigma=sigma), rtol=1e-3):
             return complaint
     one, other = (float(answer(_Known(1.0), x, jax.random.key(seed), 0.5)) for seed in (1, 2))
-    return "the result is the same for every key: z should be a draw from q." if one == other else None
+    return tr("the result is the same for every key: z should be a draw from q.") if one == other else None
 
 
 @checker
@@ -137,5 +155,5 @@ def check_beta_of_mean(answer: float) -> str | None:
     """A mean over pixels divides the reconstruction by 784, which is the same as a KL weighted 784 times."""
     got = float(answer)
     if np.isclose(got, 1 / 784, rtol=1e-3):
-        return "that is the weight the reconstruction is left with; relative to it, what is the weight of the KL?"
-    return compare(got, 784.0, "the effective beta", rtol=1e-3)
+        return tr("that is the weight the reconstruction is left with; relative to it, what is the weight of the KL?")
+    return compare(got, 784.0, tr("the effective beta"), rtol=1e-3)
