@@ -26,7 +26,7 @@ from notebook import FOLDER, names
 LIMITS = {
     "00_start_here": 40,
     "01_generative_models": 106,
-    "02_naive_likelihood": 70,
+    "02_naive_likelihood": 40,
     "03_elbo": 80,
     "04_kl": 75,
     "05_reparameterisation": 65,
