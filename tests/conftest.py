@@ -89,10 +89,19 @@ def compilations():
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder of the built site, in every language; Sphinx fails on any warning."""
+    """The folder of the built site, in every language; Sphinx fails on any warning. Tests in several processes share it."""
     pytest.importorskip("sphinx", reason="the site needs the extra: pip install -e '.[site]'")
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "docs/build.py", "--output", str(folder)]
-    build = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
-    assert build.returncode == 0, build.stderr
+    from filelock import FileLock
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "site"
+    with FileLock(shared / "site.lock"):
+        if not folder.exists():
+            unfinished = shared / "unfinished-site"
+            command = [sys.executable, "docs/build.py", "--output", str(unfinished)]
+            build = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+            assert build.returncode == 0, build.stderr
+            unfinished.rename(folder)
     return folder

@@ -33,7 +33,7 @@ def test_pictures_have_alt_text():
 
 def test_there_is_one_test_command_and_ci_runs_it():
     (command,) = re.findall(r"<!-- test command -->\n```sh\n(.+)\n```", README)
-    assert command.endswith(".venv/bin/python -m pytest")
+    assert command.endswith(".venv/bin/python -m pytest -n 2 --dist loadfile")
     assert "<!-- test command -->" in (ROOT / ".ci" / "run").read_text("utf-8")
 
 
