@@ -43,7 +43,7 @@ UNSAFE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"
 UNSAFE_CALLS = {"__import__", "compile", "eval", "exec"}
 # Imported, and brought by a dependency that the project declares.
 BROUGHT_BY = {"IPython": "ipywidgets", "cycler": "matplotlib", "scipy": "jax", "traitlets": "ipywidgets"}
-DISTRIBUTIONS = {"PIL": "pillow", "tensorflow_datasets": "tensorflow-datasets"}
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "tensorflow_datasets": "tensorflow-datasets"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
@@ -167,10 +167,11 @@ def test_nothing_executes_data(path):
 
 def test_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    core, extra = (
+    core, tfds, notebooks = (
         {re.match(r"[\w-]+", requirement)[0].lower() for requirement in requirements}
-        for requirements in (project["dependencies"], project["optional-dependencies"]["tfds"])
+        for requirements in (project["dependencies"], *map(project["optional-dependencies"].get, ("tfds", "notebooks")))
     )
+    more = {"data": tfds, "studies": notebooks}
     for path, tree in TREES.items():
         for module in set(third_party(tree)):
             if module in BROUGHT_BY:
@@ -179,7 +180,7 @@ def test_what_is_imported_is_declared():
                 assert bringer in core, module
                 assert module.lower() in needs, f"{bringer} brings no {module}"
             else:
-                declared = core | extra if part(path) == "data" else core
+                declared = core | more.get(part(path), set())
                 assert DISTRIBUTIONS.get(module, module) in declared, f"{path.name} imports {module}"
 
 

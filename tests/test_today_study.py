@@ -85,6 +85,17 @@ def test_a_prior_is_trained_on_codes(codes):
     assert np.abs(prior.output.kernel[...]).max() > 0
 
 
+def test_blocks_are_the_whole(codes, images):
+    model = vaelib.VAE.create(seed=1, latent=3, hidden=(8,), pixels=36)
+    for num in (1, today.BLOCK, today.BLOCK + 7):
+        x = np.resize(images, (num, 36))
+        q = model.encode(x)
+        found = today.Codes(model, x, x)
+        np.testing.assert_allclose(found.mu, q.mu, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(found.spread, np.exp(q.log_var / 2), rtol=1e-4)
+        np.testing.assert_allclose(today.decoded(model, q.mu), model.decode(q.mu).mean, rtol=1e-4)
+
+
 def test_every_run_ships():
     study = studies.load_study("today")
     names = {f"beta {beta}, seed {seed}" for beta in today.BETAS for seed in today.SEEDS}

@@ -1,4 +1,4 @@
-"""Experiments too long for a notebook, of which the package keeps the numbers and not the weights.
+"""Experiments too long for a notebook, of which the package keeps the numbers, and the weights of two small models.
 
 `python -m vaelib study NAME` makes them again, one entry a training; a study that was stopped goes on after its
 last entry.
@@ -6,12 +6,20 @@ last entry.
 
 import json
 from collections.abc import Callable, Iterator
-from importlib.resources import files
+from functools import reduce
+from importlib.resources import as_file, files
+from operator import getitem
 from os import PathLike
+from pathlib import Path
+from typing import cast
+
+import numpy as np
 
 from vaelib import checks
+from vaelib.models import VAE
 from vaelib.results import read_results, record_results
-from vaelib.studies import collapse, convolutions, decoders, latent_sizes, today, variants
+from vaelib.saving import load_model, save_model
+from vaelib.studies import collapse, convolutions, decoders, latent_sizes, own_images, priors, ring, today, variants
 from vaelib.studies.bound import bound
 from vaelib.studies.common import Entries
 from vaelib.studies.draws import draws
@@ -30,6 +38,9 @@ STUDIES: dict[str, Callable[..., Entries]] = {
     "latent-sizes": latent_sizes.entries,
     "naive": naive,
     "optimizers": variants.optimizers,
+    "own-images": own_images.entries,
+    "priors": priors.entries,
+    "ring": ring.entries,
     "spreads": variants.spreads,
     "today": today.entries,
 }
@@ -49,10 +60,29 @@ def load_study(name: str) -> dict:
     return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def of_seeds(study: dict, name: str, *path: str) -> np.ndarray:
+    """One number of the entries `name.format(seed)`, seeds 0, 1 and 2, found by the keys of `path`."""
+    return np.array([reduce(getitem, path, study[name.format(seed)]) for seed in range(3)])
+
+
+def load_study_model(name: str) -> VAE:
+    """The VAE of a study's seed 0 that ships: of "priors" that of digits, of "own-images" that of a table."""
+    checks.one_of(name, ("priors", "own-images"), "name")
+    with as_file(SHIPPED / f"{name}.safetensors") as path:
+        return cast(VAE, load_model(path))
+
+
 def run_study(name: str, images, test_images, path: str | PathLike) -> Iterator[tuple[str, dict]]:
-    """Do what is missing of a study, and write it to the file at `path`; yields each entry's name and the entry."""
+    """Do what is missing of a study, and write it to the file at `path`; yields each entry's name and the entry.
+
+    A `model` among the numbers of an entry goes to a file beside it, in half precision.
+    """
     checks.one_of(name, STUDIES, "name")
     for entry, do in STUDIES[name](images, test_images):
         if entry not in read_results(path):
-            record_results(path, entry, do())
+            results = do()
+            if "model" in results:
+                weights = Path(path).with_suffix(".safetensors")
+                save_model(results.pop("model"), weights, dtype="float16", overwrite=True)
+            record_results(path, entry, results)
         yield entry, read_results(path)[entry]

@@ -22,7 +22,7 @@ from vaelib.evaluation import evaluate
 from vaelib.latents import active_units
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo
-from vaelib.studies.common import Entries, falling
+from vaelib.studies.common import Entries, falling, rounded
 from vaelib.training import fit
 
 BETA, SEEDS = 8.0, (0, 1, 2)
@@ -127,7 +127,7 @@ def beta_run(warm: bool, seed: int, images, test_images) -> dict[str, dict]:
         def note(epochs, model, history, wanted=wanted):
             if epochs in wanted:
                 terms = evaluate(model, test_images, jax.random.key(9))
-                points[str(epochs)] = _rounded(terms) | {"active": int(active_units(model, test_images).sum())}
+                points[str(epochs)] = rounded(terms, 3) | {"active": int(active_units(model, test_images).sum())}
 
         fit(
             model,
@@ -150,11 +150,7 @@ def window_run(window: int, use_z: bool, seed: int, images, test_images) -> dict
     schedule = falling(LEARNING_RATE, WINDOW_EPOCHS, images, BATCH)
     options = {"epochs": WINDOW_EPOCHS, "learning_rate": schedule, "objective": objective, "progress": False}
     fit(model, images, jax.random.key(seed), batch_size=BATCH, **options)
-    return _rounded(evaluate(model, test_images, jax.random.key(9), objective=objective))
-
-
-def _rounded(terms: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 3) for name, value in terms.items()}
+    return rounded(evaluate(model, test_images, jax.random.key(9), objective=objective), 3)
 
 
 RUNS: dict[str, Callable[..., dict]] = {

@@ -1,4 +1,4 @@
-"""What the studies share: the type of their entries, a falling step size, a network that no gradient reaches."""
+"""What the studies share: the type of their entries, a falling step size, a frozen network, numbers to be written."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -20,3 +20,11 @@ def frozen(network: Network) -> Network:
     """The same network, whose weights no gradient reaches."""
     structure, weights = nnx.split(network)
     return nnx.merge(structure, jax.lax.stop_gradient(weights))
+
+
+def rounded(results: dict, digits: int = 4) -> dict:
+    """The numbers of nested results to so many places."""
+    return {
+        name: rounded(value, digits) if isinstance(value, dict) else round(value, digits)
+        for name, value in results.items()
+    }

@@ -7,7 +7,6 @@ diffusion model to the codes of beta 0.01, the runs "scale k" the latter to code
 from functools import cache, partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -17,7 +16,7 @@ from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.noising import Schedule
 from vaelib.objectives import Terms
-from vaelib.studies.common import Entries, falling
+from vaelib.studies.common import Entries, falling, rounded
 from vaelib.training import fit
 
 LATENT, HIDDEN, EPOCHS, BATCH = 16, (200, 200), 30, 125
@@ -26,6 +25,7 @@ SCALES = (0.1, 10.0)
 PRIOR_HIDDEN, PRIOR_EPOCHS, PRIOR_BATCH, LEARNING_RATE = (256, 256, 256), 120, 250, 2e-3
 FINE, DRAWN = 1_000, 100  # levels in training and for the bound; levels to draw with
 TEST_IMAGES, DRAWS = 2_000, 1_000
+BLOCK = 1_000  # codes or images that one program treats at once
 
 
 def energy_distance(u: Float[AnyArray, "a pixel"], v: Float[AnyArray, "b pixel"]) -> float:
@@ -40,8 +40,9 @@ def energy_distance(u: Float[AnyArray, "a pixel"], v: Float[AnyArray, "b pixel"]
 
 def nearest(x: Float[AnyArray, "image pixel"], images: Float[AnyArray, "train pixel"]) -> tuple[np.ndarray, np.ndarray]:
     """The row of the nearest training image, and the distance to it."""
-    squared = np.sum(x**2, axis=1)[:, None] + np.sum(images**2, axis=1) - 2 * x @ images.T
-    return squared.argmin(axis=1), np.sqrt(np.maximum(squared.min(axis=1), 0))
+    beyond = np.sum(images**2, axis=1) - 2 * x @ images.T  # the squared distance, less ‖x‖²
+    rows = beyond.argmin(axis=1)
+    return rows, np.sqrt(np.maximum(np.sum(x**2, axis=1) + beyond[np.arange(len(x)), rows], 0))
 
 
 def judge(x: Float[AnyArray, "image pixel"], images, test_images) -> dict[str, float]:
@@ -81,15 +82,17 @@ def train_prior(codes, seed: int = 0, *, labels: int = 0, epochs: int = PRIOR_EP
 
 
 class Codes:
-    """The codes of a VAE: means and spreads of q(z|x), draws, and their place and size."""
+    """The codes of a VAE: means and spreads of q(z|x), draws, their place and size; of test images, means and draws."""
 
     def __init__(self, model: VAE, images, test_images, seed: int = 0):
         """Encode, and draw one code an image."""
         rng = np.random.default_rng(seed)
-        q, q_test = jax.device_get((model.encode(images), model.encode(test_images)))
-        self.mu, self.spread = q.mu, np.exp(q.log_var / 2)
+        (self.mu, log_var), (self.test_mu, test_log_var) = (
+            _by_block(_posterior, model, x) for x in (images, test_images)
+        )
+        self.spread = np.exp(log_var / 2)
         self.drawn = self.mu + self.spread * rng.standard_normal(self.mu.shape, np.float32)
-        self.test = q_test.mu + np.exp(q_test.log_var / 2) * rng.standard_normal(q_test.mu.shape, np.float32)
+        self.test = self.test_mu + np.exp(test_log_var / 2) * rng.standard_normal(self.test_mu.shape, np.float32)
         self.centre, self.std = self.drawn.mean(axis=0), float(np.std(self.drawn - self.drawn.mean(axis=0)))
 
     def scaled(self, z, factor: float = 1.0):
@@ -105,33 +108,52 @@ class Codes:
 def log_prior(prior: Diffusion, codes: Codes, factor: float = 1.0) -> float:
     """A lower bound on the mean log p(z) of test codes, a density of z and not of the scaled code, in nats."""
     terms = diffusion_elbo(prior, codes.scaled(codes.test, factor), jax.random.key(9), num_samples=20)
-    return float(terms.elbo.mean()) + codes.mu.shape[1] * float(np.log(factor / codes.std))
+    return float(np.mean(terms.elbo)) + codes.mu.shape[1] * float(np.log(factor / codes.std))
 
 
 def decoded(model: VAE, z) -> np.ndarray:
     """The decoder's means."""
-    return np.asarray(_means(model, jnp.asarray(z, jnp.float32)))
+    return _by_block(_means, model, z)[0]
+
+
+def squared_error(x, images) -> float:
+    """The mean over images of ‖x - image‖²."""
+    return float(np.sum((x - images) ** 2, axis=1).mean())
 
 
 @jax.jit
 def _means(model, z):
-    return model.decode(z).mean
+    return (model.decode(z).mean,)
 
 
-def draws_of(prior: Diffusion, codes: Codes, seed: int = 0, factor: float = 1.0) -> np.ndarray:
+@jax.jit
+def _posterior(model, x):
+    q = model.encode(x)
+    return q.mu, q.log_var
+
+
+def _by_block(function, model, rows) -> tuple[np.ndarray, ...]:
+    """What the function returns for all rows, by one program however many there are; the last block is filled up."""
+    rows = np.asarray(rows, np.float32)
+    blocks = np.resize(rows, (-(-len(rows) // BLOCK), BLOCK, rows.shape[1]))
+    found = zip(*(function(model, block) for block in blocks), strict=True)
+    return tuple(np.concatenate(parts)[: len(rows)] for parts in found)
+
+
+def draws_of(prior: Diffusion, codes: Codes, seed: int = 0, factor: float = 1.0, label=None) -> np.ndarray:
     """Codes drawn by the prior, in the VAE's units."""
-    z = np.asarray(prior.with_levels(DRAWN).sample(jax.random.key(seed), DRAWS))
+    z = np.asarray(prior.with_levels(DRAWN).sample(jax.random.key(seed), DRAWS, label=label))
     return z * codes.std / factor + codes.centre
 
 
 def _vae_run(trained, beta: float, seed: int, images, test_images) -> dict:
     model = trained(beta, seed)
     codes, terms = Codes(model, images, test_images), evaluate(model, test_images, jax.random.key(9))
-    again = decoded(model, model.encode(test_images).mu)
+    again = decoded(model, codes.test_mu)
     z = np.random.default_rng(seed).standard_normal((DRAWS, LATENT))
-    numbers = {**terms, "error": float(np.sum((again - test_images) ** 2, axis=1).mean()), "std": codes.std}
+    numbers = {**terms, "error": squared_error(again, test_images), "std": codes.std}
     pictures = {"reconstructions": again[DRAWS:], "N(0, I)": decoded(model, z)}
-    return _rounded(numbers | {name: judge(x, images, test_images) for name, x in pictures.items()})
+    return rounded(numbers | {name: judge(x, images, test_images) for name, x in pictures.items()})
 
 
 def _prior_run(trained, seed: int, images, test_images) -> dict:
@@ -145,7 +167,7 @@ def _prior_run(trained, seed: int, images, test_images) -> dict:
     results = {name: judge(decoded(model, z), images, test_images) for name, z in draws.items()}
     results["Gaussian"]["log_pz"] = float(gaussian.logpdf(codes.test).mean())
     results["diffusion"]["log_pz"] = log_prior(prior, codes)
-    return _rounded(results)
+    return rounded(results)
 
 
 def _scale_run(trained, factor: float, images, test_images) -> dict:
@@ -153,11 +175,7 @@ def _scale_run(trained, factor: float, images, test_images) -> dict:
     codes = Codes(model, images, test_images)
     prior = train_prior(codes.for_prior(factor=factor), 0)
     found = judge(decoded(model, draws_of(prior, codes, 0, factor)), images, test_images)
-    return _rounded(found | {"log_pz": log_prior(prior, codes, factor)})
-
-
-def _rounded(results: dict) -> dict:
-    return {name: _rounded(value) if isinstance(value, dict) else round(value, 4) for name, value in results.items()}
+    return rounded(found | {"log_pz": log_prior(prior, codes, factor)})
 
 
 def entries(images, test_images) -> Entries:
