@@ -43,7 +43,12 @@ UNSAFE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"
 UNSAFE_CALLS = {"__import__", "compile", "eval", "exec"}
 # Imported, and brought by a dependency that the project declares.
 BROUGHT_BY = {"IPython": "ipywidgets", "cycler": "matplotlib", "scipy": "jax", "traitlets": "ipywidgets"}
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "tensorflow_datasets": "tensorflow-datasets"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "tensorflow_datasets": "tensorflow-datasets",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}

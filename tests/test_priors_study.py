@@ -1,4 +1,4 @@
-"""The studies of four priors and of the ring: what they fit and judge, against definitions written out."""
+"""The studies of four priors, of the ring and of two small data sets: what they fit, against definitions written out."""
 
 import jax
 import numpy as np
@@ -9,7 +9,7 @@ import vaelib
 from vaelib import studies
 from vaelib.diffusion import Diffusion
 from vaelib.noising import Schedule
-from vaelib.studies import priors, ring, today
+from vaelib.studies import own_images, priors, ring, today
 
 RNG = np.random.default_rng(0)
 
@@ -91,7 +91,7 @@ def test_a_picture_is_read_as_its_nearest_digit(images):
 
 
 def test_every_run_ships():
-    for name, study in (("priors", priors), ("ring", ring)):
+    for name, study in (("own-images", own_images), ("priors", priors), ("ring", ring)):
         assert list(studies.load_study(name)) == [entry for entry, _ in study.entries(None, None)]
 
 
@@ -102,6 +102,32 @@ def test_the_shipped_vae_is_the_one_that_was_measured():
     found = today.squared_error(today.decoded(model, codes.mu), test_images)
     np.testing.assert_allclose(found, measured["error"], rtol=1e-3)
     np.testing.assert_allclose(measured["error"], studies.load_study("today")["beta 0.01, seed 0"]["error"], rtol=0.02)
+
+
+def test_a_study_without_a_model_is_refused():
+    with pytest.raises(ValueError, match="own-images"):
+        studies.load_study_model("ring")
+
+
+def test_the_shipped_table_model_is_the_one_that_was_measured():
+    raw, mean, std = own_images.table()
+    rows, measured = (raw - mean) / std, studies.load_study("own-images")["table, seed 0"]
+    found = vaelib.evaluate(studies.load_study_model("own-images"), rows[own_images.ROWS :], jax.random.key(1))
+    np.testing.assert_allclose(found["elbo"], measured["elbo"], atol=0.05)
+    assert abs(np.mean(raw[: own_images.ROWS] / std - mean / std)) < 1e-3
+
+
+def test_pairs_in_order_are_counted():
+    log_px = np.concatenate([np.full(20, 1.0), np.full(50, 0.0), np.full(50, 2.0)])
+    assert own_images.in_order(log_px) == 0.5
+
+
+def test_columns_that_hang_together_alike_agree():
+    x = RNG.standard_normal((4_000, 5)) @ RNG.standard_normal((5, 5))
+    assert own_images.agreement(x[:2_000], 3 + 2 * x[2_000:]) > 0.95
+    turned = x * np.array([1, -1, 1, 1, 1])
+    wanted = [np.corrcoef(values.T)[np.triu_indices(5, 1)] for values in (x, turned)]
+    np.testing.assert_allclose(own_images.agreement(x, turned), np.corrcoef(wanted)[0, 1])
 
 
 def test_a_number_of_all_seeds():
