@@ -1,4 +1,4 @@
-"""The studies of four priors, of the ring and of two small data sets: what they fit, against definitions written out."""
+"""The studies of four priors, of the ring and of two small data sets: what they fit, against definitions."""
 
 import jax
 import numpy as np
