@@ -89,7 +89,7 @@ def compilations():
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder of the built site, in every language; Sphinx fails on any warning. Tests in several processes share it."""
+    """The built site, in every language; Sphinx fails on any warning. Tests in several processes share it."""
     pytest.importorskip("sphinx", reason="the site needs the extra: pip install -e '.[site]'")
     from filelock import FileLock
 
