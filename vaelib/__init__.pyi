@@ -58,3 +58,4 @@ from .saving import load_model as load_model
 from .saving import save_model as save_model
 from .training import epochs as epochs
 from .training import fit as fit
+from .widgets import loss_clinic as loss_clinic

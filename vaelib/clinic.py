@@ -10,6 +10,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 
 from vaelib import checks
+from vaelib.languages import tr
 
 ERRORS, REDUCTIONS, SPREADS = ("cross-entropy", "squared error"), ("sum", "mean"), ("log sigma²", "log sigma")
 
@@ -92,26 +93,30 @@ class WrittenLoss:
     @property
     def objective(self) -> str:
         """What is maximised, in the letters of the series, up to a factor and a constant."""
-        kl = "KL(q(z|x) ‖ p(z))" if self.is_elbo_of_draws else "KL of another spread than q's"
+        kl = "KL(q(z|x) ‖ p(z))" if self.is_elbo_of_draws else tr("KL of another spread than q's")
         if self.sigma is None:
             weight = "" if math.isclose(self.beta, 1) else f"{self.beta:.3g} "
-            return f"E_q[log p(x|z)] - {weight}{kl}, Bernoulli"
+            return tr("E_q[log p(x|z)] - {kl}, Bernoulli", kl=weight + kl)
         if self.sigma == 0:
-            return "-SSE: an autoencoder with noise, no KL"
-        return f"E_q[log p(x|z)] - {kl}, Gaussian with sigma {self.sigma:.3g}"
+            return tr("-SSE: an autoencoder with noise, no KL")
+        return tr("E_q[log p(x|z)] - {kl}, Gaussian with sigma {sigma}", kl=kl, sigma=f"{self.sigma:.3g}")
 
     @property
     def prediction(self) -> str:
         """What training will show, beside the ELBO of the same network."""
         if not self.is_elbo_of_draws:
-            true, charged = _costs(self.drawn_with, sigma=0.1)
-            return f"at sigma 0.1 a latent dimension has a KL of {true:.2f} nats and is charged {charged:.2f}"
+            true, charged = (f"{cost:.2f}" for cost in _costs(self.drawn_with, sigma=0.1))
+            text = tr("at sigma 0.1 a latent dimension has a KL of {true} nats and is charged {charged}")
+            return text.format(true=true, charged=charged)
         if self.sigma is not None:
-            return f"trains as a Gaussian decoder with sigma {self.sigma:.3g} does; a pixel's range is usually 1"
+            text = tr("trains as a Gaussian decoder with sigma {sigma} does; a pixel's range is usually 1")
+            return text.format(sigma=f"{self.sigma:.3g}")
         if math.isclose(self.beta, 1):
-            return "trains the ELBO"
-        more, less = ("smaller", "blurrier") if self.beta > 1 else ("larger", "sharper")
-        return f"trains as beta = {self.beta:.3g} does: a {more} KL, {less} reconstructions"
+            return tr("trains the ELBO")
+        beta = f"{self.beta:.3g}"
+        if self.beta > 1:
+            return tr("trains as beta = {beta} does: a smaller KL, blurrier reconstructions", beta=beta)
+        return tr("trains as beta = {beta} does: a larger KL, sharper reconstructions", beta=beta)
 
 
 def _divisor(reduction: str, count: int) -> int:

@@ -1,4 +1,4 @@
-"""Train as the lab does, by its own code in Node, and keep what it shows for notebooks 05 to 08.
+"""Train as the lab does, by its own code in Node, and keep what it shows for notebooks 05 to 08 and 10.
 
     python tests/tools/read_lab.py     needs Node; writes vaelib/studies/results/lab.json
 
@@ -32,6 +32,9 @@ PRESETS = {
     "Gaussian, sigma 0.1": (1, {"likelihood": "gaussian", "sigma": 0.1}),
     "Gaussian, sigma 0.3": (1, {"likelihood": "gaussian", "sigma": 0.3}),
     "Gaussian, sigma 1": (1, {"likelihood": "gaussian", "sigma": 1.0}),
+    "beta 8": (3, {"beta": 8.0}),
+    "beta 8, warm-up": (3, {"beta": 8.0, "warm_up": 500}),
+    "beta 100": (3, {"beta": 100.0}),
     "learning rate 1": (3, {"learning_rate": 1.0}),
 }
 

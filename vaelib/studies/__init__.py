@@ -19,7 +19,18 @@ from vaelib import checks
 from vaelib.models import VAE
 from vaelib.results import read_results, record_results
 from vaelib.saving import load_model, save_model
-from vaelib.studies import collapse, convolutions, decoders, latent_sizes, own_images, priors, ring, today, variants
+from vaelib.studies import (
+    adversarial,
+    collapse,
+    convolutions,
+    decoders,
+    latent_sizes,
+    own_images,
+    priors,
+    ring,
+    today,
+    variants,
+)
 from vaelib.studies.bound import bound
 from vaelib.studies.common import Entries
 from vaelib.studies.draws import draws
@@ -28,6 +39,7 @@ from vaelib.studies.guessing import naive
 
 SHIPPED = files("vaelib") / "studies" / "results"
 STUDIES: dict[str, Callable[..., Entries]] = {
+    "adversarial": adversarial.entries,
     "bound": bound,
     "collapse": collapse.entries,
     "convolutions": convolutions.entries,
