@@ -156,7 +156,9 @@ def test_every_widget_shows_something_without_a_kernel(pages, site):
             if any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs):
                 follows = place.find_next_sibling()
                 live = follows is not None and follows.name == "figure" and follows.iframe
-                assert place.select(".cell_output img, .cell_output pre, .cell_output table") or live, f"{path.stem}, code cell {number}"
+                assert place.select(".cell_output img, .cell_output pre, .cell_output table") or live, (
+                    f"{path.stem}, code cell {number}"
+                )
 
 
 def test_pages_that_are_not_translated_say_so(pages, site):

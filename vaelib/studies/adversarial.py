@@ -7,6 +7,7 @@ codes lie, how well it reconstructs, and how far what its prior decodes to is fr
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib.checks import AnyArray
-from vaelib.latents import codes
+from vaelib.distributions import Gaussian
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import elbo, reconstruction
 from vaelib.studies.common import Entries
@@ -26,7 +27,7 @@ from vaelib.training import fit
 SEEDS = tuple(range(5))
 IMAGES, TEST_IMAGES, EPOCHS, BATCH, LEARNING_RATE = 5_000, 2_000, 30, 125, 2e-3
 PULL, MOMENTUM = 30.0, 0.5  # nats of the encoder's reward; less of Adam's momentum, since the losses chase each other
-NETWORK = {"latent": 2, "hidden": (128, 128)}
+NETWORK: dict[str, Any] = {"latent": 2, "hidden": (128, 128)}
 
 
 def gaussian(key: PRNGKeyArray, n: int) -> Float[Array, "n 2"]:
@@ -43,7 +44,7 @@ def ring(key: PRNGKeyArray, n: int) -> Float[Array, "n 2"]:
 
 
 PRIORS = {"adversarial": gaussian, "adversarial, ring": ring}
-OBJECTIVES = {"AE": (Autoencoder, reconstruction), "VAE": (VAE, elbo)}
+OBJECTIVES: dict[str, tuple[Any, Callable]] = {"AE": (Autoencoder, reconstruction), "VAE": (VAE, elbo)}
 
 
 class Discriminator(nnx.Module):
@@ -56,9 +57,10 @@ class Discriminator(nnx.Module):
 
     def __call__(self, z: Float[AnyArray, "batch 2"]) -> Float[Array, "batch"]:
         """One logit for each z."""
+        hidden = jnp.asarray(z)
         for layer in self.layers[:-1]:
-            z = nnx.relu(layer(z))
-        return self.layers[-1](z)[..., 0]
+            hidden = nnx.relu(layer(hidden))
+        return self.layers[-1](hidden)[..., 0]
 
 
 class Pair(nnx.Module):
@@ -121,18 +123,23 @@ def measured(model, cloud, prior: Callable, images, test_images) -> dict[str, fl
     return where(cloud) | {"error": round(float(error), 2)} | {name: round(v, 3) for name, v in verdict.items()}
 
 
+def cloud_of(model: VAE | Autoencoder, x) -> Float[np.ndarray, "image 2"]:
+    """The codes of images: draws of q(z|x) where the encoder gives a distribution."""
+    q = model.encode(x)
+    return np.asarray(q.sample(jax.random.key(1)) if isinstance(q, Gaussian) else q)
+
+
 def run(name: str, seed: int, images, test_images) -> dict[str, float]:
-    """Train one of the four kinds and measure it; a VAE's codes are draws of q(z|x)."""
+    """Train one of the four kinds and measure it."""
     if name in PRIORS:
-        model, loss = train_adversarial(images, PRIORS[name], seed)
-        cloud = np.asarray(codes(model, test_images))
-        return measured(model, cloud, PRIORS[name], images, test_images) | {"loss": round(loss, 4)}
+        ae, loss = train_adversarial(images, PRIORS[name], seed)
+        cloud = cloud_of(ae, test_images)
+        return measured(ae, cloud, PRIORS[name], images, test_images) | {"loss": round(loss, 4)}
     kind, objective = OBJECTIVES[name]
-    model, budget = kind.create(seed=seed, **NETWORK), {"epochs": EPOCHS, "batch_size": BATCH}
-    options = {"learning_rate": LEARNING_RATE, "objective": objective, "progress": False}
-    fit(model, images, jax.random.key(seed), **budget, **options)
-    cloud = model.encode(test_images).sample(jax.random.key(1)) if name == "VAE" else codes(model, test_images)
-    return measured(model, np.asarray(cloud), gaussian, images, test_images)
+    model = kind.create(seed=seed, **NETWORK)
+    options: dict[str, Any] = {"learning_rate": LEARNING_RATE, "objective": objective, "progress": False}
+    fit(model, images, jax.random.key(seed), epochs=EPOCHS, batch_size=BATCH, **options)
+    return measured(model, cloud_of(model, test_images), gaussian, images, test_images)
 
 
 def entries(images, test_images) -> Entries:

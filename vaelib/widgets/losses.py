@@ -1,7 +1,7 @@
 """The loss clinic under controls: state how a program writes its loss, and read below what that trains."""
 
 import html
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import ipywidgets
 
@@ -155,8 +155,8 @@ class LossClinic(WithStill, ipywidgets.VBox):
 
 def complete(written: WrittenLoss) -> WrittenLoss:
     """The same loss, with what it leaves to be as elsewhere said outright."""
-    same = {"kl_over_batch": written.over_batch, "kl_reads": written.drawn_with}
-    return replace(written, **{name: asdict(written)[name] or value for name, value in same.items()})
+    over_batch, reads = written.kl_over_batch or written.over_batch, written.kl_reads or written.drawn_with
+    return replace(written, kl_over_batch=over_batch, kl_reads=reads)
 
 
 def loss_clinic(written: WrittenLoss | str = "Flax NNX, 05_vae") -> LossClinic:
