@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -248,6 +249,22 @@ def test_a_folder_that_can_not_be_written_is_refused_before_training(x, tmp_path
     monkeypatch.setattr("vaelib.training.Training._train_one_epoch", lambda _: pytest.fail("it was trained"))
     with pytest.raises(OSError, match=r"checkpoint '.*a\.safetensors' can not be written: .*No space left"):
         train(x, tmp_path / "a.safetensors", count=1)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(
+    ("path", "kind", "message"),
+    [
+        (3, TypeError, "checkpoint must be a path"),
+        (True, TypeError, "checkpoint must be a path"),
+        ("a\0b", ValueError, "checkpoint must be a path"),
+        ("", ValueError, r"checkpoint must be a file or a new name, got '\.', a folder or a device"),
+        (os.devnull, ValueError, "checkpoint must be a file or a new name"),
+    ],
+)
+def test_a_checkpoint_that_is_no_file_is_refused(x, path, kind, message, resume):
+    with pytest.raises(kind, match=message):
+        epochs(small_model(), x, KEY, batch_size=8, checkpoint=path, resume=resume)
 
 
 @pytest.mark.parametrize("missing", ["settings", "history"])

@@ -408,6 +408,8 @@ def test_explorer_says_what_is_wrong_in_place_of_the_picture():
         ({"images": np.zeros((3, 784)), "labels": [0, 1, 256]}, ValueError, "from 0 to 255.* from 0 to 256"),
         ({"labels": [1, 2]}, ValueError, "labels came without images"),
         ({"shown": 0}, ValueError, "shown must be"),
+        ({"seed": -1}, ValueError, "seed must be"),
+        ({"seed": "one"}, TypeError, "seed must be"),
     ],
 )
 def test_explorer_refuses_what_it_cannot_show(vae, arguments, error, words):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from vaelib.files import claim, prepare_folder, release, write_atomically
+from vaelib.storage import read_tensors
 
 CLAIM = """
 import sys
@@ -67,6 +68,14 @@ def test_what_is_no_file_is_refused_and_left(tmp_path):
         with pytest.raises(ValueError, match=r"path must be a file or a new name, got .*, a folder or a device"):
             write_atomically(path, b"new", overwrite=True)
     assert not os.path.isfile(os.devnull)
+
+
+@pytest.mark.parametrize(("path", "kind"), [(3, TypeError), (None, TypeError), (True, TypeError), ("a\0b", ValueError)])
+def test_what_is_no_path_is_refused_by_name(path, kind):
+    with pytest.raises(kind, match="path must be a path"):
+        write_atomically(path, b"new", overwrite=False)
+    with pytest.raises(kind, match="path must be a path"):
+        read_tensors(path)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, OSError), (errno.EACCES, PermissionError)])

@@ -145,6 +145,31 @@ def test_a_wrong_configuration_is_refused(path, model, config, message):
         load_model(path)
 
 
+@pytest.mark.parametrize("argument", ["activation", "likelihood", "latent"])
+def test_a_refusal_of_much_text_is_short(path, model, argument):
+    save_model(model, path)
+    rewrite(path, config=lambda config: config | {argument: "a" * 100_000})
+    with pytest.raises(ValueError, match=path.name) as refused:
+        load_model(path)
+    assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "dtypes",
+    [
+        None,
+        ["float32"],
+        {"nobody": "float32"},
+        *({"encoder.mu.bias": dtype} for dtype in ("object", "no", "int8", "float128", "S3", "<f4", 3, None, [])),
+    ],
+)
+def test_a_dtype_that_weights_can_not_have_is_refused(path, model, dtypes):
+    save_model(model, path)
+    rewrite(path, record={"dtypes": dtypes})
+    with pytest.raises(ValueError, match=f"{path.name}' must say of its weights of which dtype they were"):
+        load_model(path)
+
+
 def test_another_class_is_refused(path, model):
     save_model(model, path)
     rewrite(path, record={"class": "Autoencoder"})

@@ -39,7 +39,10 @@ class Checkpoint:
 
         With `claimed` no other process may write the file until `release`.
         """
-        exists = Path(self.path).exists()
+        path = Path(self.path)
+        exists = path.exists()
+        if exists and not path.is_file():
+            raise ValueError(f"checkpoint must be a file or a new name, got {self._where}, a folder or a device")
         if exists and not resume:
             raise FileExistsError(
                 f"checkpoint {self._where} exists; pass resume=True to go on from it, or choose another file"

@@ -21,6 +21,15 @@ LEFT = 3600  # seconds after which a temporary file is taken for one that a kill
 _claimed: dict[Path, IO] = {}  # the locks that this process holds
 
 
+def path_of(path, name: str) -> Path:
+    """The path; TypeError where it is none, ValueError where no file can be called so."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} must be a path, a str or a pathlib.Path, got {path!r} ({type(path).__name__})")
+    if "\0" in os.fspath(path):
+        raise ValueError(f"{name} must be a path without the character of number 0, got {path!r}")
+    return Path(path)
+
+
 def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool) -> None:
     """Write a file so that `path` holds the old content or the new, whatever interrupts it.
 
@@ -31,10 +40,10 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
     Raises:
         FileExistsError: where `path` exists and overwrite is False.
         FileNotFoundError: where its folder does not exist.
-        ValueError: where it is a folder or a device.
+        TypeError, ValueError: where it is no path, a folder or a device.
         OSError: where the system refuses, with `path` and the reason.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path_of(path, "path")))
     if target.exists() and not target.is_file():
         raise ValueError(f"path must be a file or a new name, got {os.fspath(path)!r}, a folder or a device")
     if target.exists() and not overwrite:

@@ -5,7 +5,7 @@
 A mesh is None where there is one device alone and nothing to say about it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,13 @@ from vaelib import checks
 def data_mesh(devices: Sequence[jax.Device] | None, batch_size: int) -> Mesh | None:
     """The devices to split a batch over: as many of each process as divide it evenly; None where JAX has one in all.
 
-    Raises ValueError where a process would be left without a device, or without a part of the batch.
+    Raises TypeError for what are no devices, and ValueError where a process would be left without a device, or without
+    a part of the batch.
     """
-    available = list(jax.devices() if devices is None else devices)
+    devices = jax.devices() if devices is None else devices
+    if not isinstance(devices, Iterable) or not all(isinstance(device, jax.Device) for device in devices):
+        raise TypeError(f"devices must be a list of JAX's devices, such as jax.devices()[:2], got {devices!r}")
+    available = list(devices)
     if not available:
         raise ValueError("devices must name at least one device, got none; leave it out to use jax.devices()")
     if len(set(available)) < len(available):

@@ -7,6 +7,8 @@ name such as "decoder.output.kernel". The record names the model's class and hol
 """
 
 import os
+import reprlib
+import textwrap
 from collections.abc import Callable
 from typing import TypeVar, overload
 
@@ -34,6 +36,7 @@ MODELS: dict[str, Callable[..., Shipped]] = {
 CONFIGURED = ImageModel, LinearGaussianVAE
 FORMAT, VERSION = "vaelib model", 2
 PRECISIONS = ("float32", "float16")
+FLOATING = ("float16", "bfloat16", "float32", "float64")
 Model = TypeVar("Model", bound=nnx.Module)
 
 
@@ -151,7 +154,7 @@ def _upgraded(tensors: dict, record: dict, where: str) -> tuple[dict, dict]:
     """
     config = record.get("config")
     if not isinstance(config, dict):
-        raise ValueError(f"{where} must hold the configuration of a model, got {config!r}")
+        raise ValueError(f"{where} must hold the configuration of a model, got {reprlib.repr(config)}")
     config = dict(config)
     if config.get("likelihood") != "gaussian":
         config.pop("sigma", None)  # it was recorded, and meant nothing
@@ -165,12 +168,13 @@ def _abstract_model(record: dict, count: int, where: str) -> Shipped:
     """The model of a configuration with shapes in place of variables, so that a wrong one costs no memory."""
     name, config = record.get("class"), record.get("config")
     if name not in list(MODELS):
+        shown = reprlib.repr(name)
         raise ValueError(
-            f"{where} holds a model of the class {name!r}, which vaelib can not build; build one and let it be filled: "
-            f"load_model(path, {name}(...))"
+            f"{where} holds a model of the class {shown}, which vaelib can not build; build one and let it be filled: "
+            f"load_model(path, {shown.strip("'")}(...))"
         )
     if not isinstance(config, dict):
-        raise ValueError(f"{where} must hold the configuration of a {name}, got {config!r}")
+        raise ValueError(f"{where} must hold the configuration of a {name}, got {reprlib.repr(config)}")
     hidden = config.get("hidden")
     if isinstance(hidden, list) and len(hidden) > count:  # found out before so many layers are built
         raise ValueError(f"{where} must hold the weights of {len(hidden)} hidden layers, got {count} tensors")
@@ -178,7 +182,8 @@ def _abstract_model(record: dict, count: int, where: str) -> Shipped:
     try:
         model = nnx.eval_shape(lambda: MODELS[name](**arguments))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{where} holds a configuration that {name} refuses: {error}") from error
+        message = textwrap.shorten(str(error), 300, placeholder=" …")
+        raise ValueError(f"{where} holds a configuration that {name} refuses: {message}") from error
     known = model.config.keys() - {"image_shape"} | {"pixels" if "pixels" in config else "image_shape"}
     if known != config.keys():
         raise ValueError(f"{where} must hold the arguments of {name}; {_difference(known, config.keys())}")
@@ -210,6 +215,12 @@ def _checked(tensors: dict, variables: dict, record: dict, where: str) -> dict[s
             f"{where} must hold the variables of its configuration; {_difference(variables.keys(), tensors.keys())}"
         )
     values, dtypes = {}, record.get("dtypes", {})
+    known = isinstance(dtypes, dict) and dtypes.keys() <= variables.keys()
+    if not (known and all(isinstance(dtype, str) and dtype in FLOATING for dtype in dtypes.values())):
+        raise ValueError(
+            f"{where} must say of its weights of which dtype they were, each one of {', '.join(FLOATING)}, "
+            f"got {reprlib.repr(dtypes)}"
+        )
     for name, variable in variables.items():
         tensor = tensors[name]
         floating = all(jnp.issubdtype(x.dtype, jnp.floating) for x in (tensor, variable))

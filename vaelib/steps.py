@@ -41,7 +41,7 @@ class Step:
             batch = batches.with_images(batch, draw_binary(batches.images_of(batch), binary_key))
         options = {"beta": rates["beta"]} if "beta" in rates else {}
         if self.corrupt.value is not None:
-            options["inputs"] = self.corrupt.value(batches.images_of(batch), noise_key)
+            options["inputs"] = _corrupted(self.corrupt.value, batches.images_of(batch), noise_key)
 
         def loss(parameters):
             # The copy makes variables that belong to this trace, so that layers may change them.
@@ -57,6 +57,13 @@ class Step:
         if "learning_rate" in rates:
             updates = jax.tree.map(lambda update: -rates["learning_rate"].astype(update.dtype) * update, updates)
         return (optax.apply_updates(parameters, updates), rest, optimizer_state), terms
+
+
+def _corrupted(corrupt, x, key):
+    noisy = corrupt(x, key)
+    if getattr(noisy, "shape", None) != x.shape:
+        raise TypeError(f"corrupt must return images of x's shape, {x.shape}, got {noisy!r}")
+    return noisy
 
 
 def epoch_of_steps(step: Step, graphdef, state, data, plan):

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vaelib import checks
-from vaelib.files import write_atomically
+from vaelib.files import path_of, write_atomically
 
 # What safetensors holds itself; other numbers are written as bytes.
 DTYPES = {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
@@ -59,14 +59,14 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
         FileNotFoundError: where there is no file.
         ValueError: where it is truncated, damaged by as much as a bit, no safetensors file, or not by `write_tensors`.
     """
-    where = repr(os.fspath(path))
+    where = repr(str(path_of(path, "path")))
     if not Path(path).is_file():
         raise FileNotFoundError(f"path must be an existing file, got {where}")
     try:
         with safe_open(path, framework="numpy") as file:
             record = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping, but has keys)
-    except (SafetensorError, json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError) as error:
+    except (SafetensorError, RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{where} must be a whole safetensors file, got a truncated, damaged or foreign one ({error})"
         ) from error

@@ -24,9 +24,11 @@ from vaelib.compilation import program
 from vaelib.data import binarize as draw_binary
 from vaelib.descriptions import Static, describe_settings
 from vaelib.evaluation import evaluate
+from vaelib.files import path_of
 from vaelib.history import Epoch, History
 from vaelib.interruption import interruption
 from vaelib.objectives import Objective, Terms, elbo
+from vaelib.options import CALLBACK, check_function, check_functions, check_precision, schedules_of
 from vaelib.protocols import check_model
 from vaelib.steps import (
     Step,
@@ -38,7 +40,6 @@ from vaelib.steps import (
     split_for_training,
     stop_unless_finite,
 )
-from vaelib.variables import variables_of
 
 # A training's key is folded with 0 for evaluation, with this for the held-out images, with 1, 2, ... for the epochs.
 HELD_OUT = 2**32 - 1
@@ -84,8 +85,9 @@ def fit(
         >>> history.train["elbo"][1] > history.train["elbo"][0]
         True
     """
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function of (epochs done, model, history), got {callback!r}")
+    if callback is not None:
+        check_function(callback, "callback", CALLBACK)
+    checks.boolean(progress, "progress")
     training = epochs(model, data, key, **options)
     history, total = training.history, training.total
     is_shown = progress and parallel.is_first()
@@ -178,7 +180,7 @@ def epochs(
     with parallel.together():
         total, batch_size = checks.positive_int(epochs, "epochs"), checks.positive_int(batch_size, "batch_size")
         check_model(model)
-        _check_precision(model)
+        check_precision(model)
         data, key = jax.tree.map(jnp.asarray, batches.checked(model, data, "data")), checks.key(key)
         if batch_size > batches.rows_of(data):
             raise ValueError(
@@ -186,9 +188,10 @@ def epochs(
             )
         if held_out is not None:
             held_out = jax.tree.map(jnp.asarray, batches.checked(model, held_out, "held_out"))
-        _check_functions(objective, corrupt, optimizer)
+        check_functions(objective, corrupt, beta, optimizer)
         checks.boolean(binarize, "binarize")
-        schedules = _schedules(learning_rate, beta, optimizer)
+        checks.boolean(resume, "resume")
+        schedules = schedules_of(learning_rate, beta, optimizer)
         settings = {"model": model, "objective": objective, "optimizer": optimizer, **schedules, "corrupt": corrupt}
         settings |= {"batch_size": batch_size, "binarize": binarize, "key": key, "data": data, "held_out": held_out}
         mesh = placement.data_mesh(devices, batch_size)
@@ -196,6 +199,7 @@ def epochs(
             binary = draw_binary(batches.images_of(held_out), jax.random.fold_in(key, HELD_OUT))
             held_out = batches.with_images(held_out, binary)
         step = Step(Static(objective), Static(optimizer or ADAM), Static(corrupt), binarize, mesh)
+        checkpoint = None if checkpoint is None else path_of(checkpoint, "checkpoint")
         if checkpoint is None and resume:
             raise ValueError("resume=True needs checkpoint, the file to go on from; got checkpoint=None")
         record = describe_settings(settings, vouch_for) if checkpoint is not None or parallel.are_several() else {}
@@ -281,38 +285,3 @@ class Training:
     def _release(self) -> None:
         if self._checkpoint is not None:
             self._checkpoint.release()
-
-
-def _check_precision(model: nnx.Module) -> None:
-    """Refuse weights of float16: a gradient below 6e-8 is 0 in it, and so is Adam's epsilon, by which it divides."""
-    halves = [name for name, array in variables_of(model, nnx.Param).items() if array.dtype == jnp.float16]
-    if halves:
-        raise TypeError(
-            f"weights must be of float32, or of bfloat16 to save memory, for training, got float16 in {halves[0]} and "
-            f"{len(halves) - 1} more: small gradients and Adam's epsilon are 0 in it, and the weights become NaN"
-        )
-
-
-def _check_functions(objective, corrupt, optimizer) -> None:
-    """Refuse with TypeError what can not be called, and an optimiser's class in place of an optimiser."""
-    for name, value in {"objective": objective, "corrupt": corrupt}.items():
-        if not callable(value) and (value is not None or name == "objective"):
-            raise TypeError(f"{name} must be a function, got {value!r}")
-    if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        raise TypeError(f"optimizer must be one of Optax's, such as optax.adam(1e-3), got {optimizer!r}; call it first")
-
-
-def _schedules(learning_rate, beta, optimizer) -> dict:
-    """The numbers that a step is given, each a float, a schedule, or None for what it is not given."""
-    if optimizer is None:
-        learning_rate = 1e-3 if learning_rate is None else learning_rate
-    elif learning_rate is not None:
-        raise ValueError(
-            f"learning_rate is for Adam, and an optimizer has a step size of its own; got learning_rate="
-            f"{learning_rate!r} and an optimizer: give one of them"
-        )
-    if learning_rate is not None and not callable(learning_rate):
-        learning_rate = checks.number(learning_rate, "learning_rate", low=0.0, open_low=True)
-    if beta is not None and not callable(beta):
-        beta = checks.number(beta, "beta", low=0.0)
-    return {"learning_rate": learning_rate, "beta": beta}

@@ -27,6 +27,7 @@ TESTS = {  # of each module, the quickest first
     "objectives": ["objectives", "priors"],
     "protocols": ["protocols", "priors"],
     "recipes": ["pretrained"],
+    "options": ["epochs", "training"],
     "steps": ["epochs", "training"],
     "training": ["epochs", "training"],
 }

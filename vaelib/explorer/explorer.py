@@ -230,6 +230,7 @@ def explore(
             cannot decode (NaN weights, say) gets a message in place of the picture.
     """
     checks.positive_int(shown, "shown")
+    checks.at_least(seed, "seed", 0)
     encoded = EncodedImages(model, images, labels)
     return Explorer(encoded, shown=shown, seed=seed)
 
