@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -281,6 +282,20 @@ def say_untranslated(app: Sphinx, doctree: nodes.document, name: str) -> None:
             title.parent.insert(title.parent.index(title) + 1, notice)
 
 
+def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Give each picture of a notebook the description that its output has; myst-nb leaves it behind."""
+    path = Path(app.env.doc2path(name))
+    if path.suffix != ".ipynb" or app.builder.format != "html":
+        return
+    cells = nbformat.read(path, as_version=4).cells
+    for cell in doctree.findall(nodes.container):
+        if cell.get("nb_element") == "cell_code":
+            outputs = cells[cell["cell_index"]].outputs
+            drawn = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
+            for picture, alt in zip(cell.findall(nodes.image), drawn, strict=True):
+                picture["alt"] = alt
+
+
 def speak(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Put the words on what is folded away, and on the notebooks' pictures, into the page's language."""
     for picture in doctree.findall(nodes.image):
@@ -305,6 +320,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before the sections are parsed
     app.connect("doctree-read", mark_cells)
     app.connect("doctree-resolved", say_untranslated)
+    app.connect("doctree-resolved", describe, priority=400)  # before the words are put into the page's language
     app.connect("doctree-resolved", speak)
     app.add_post_transform(FillLists)
     app.connect("build-finished", write_explorers)

@@ -76,7 +76,15 @@ def test_nothing_is_loaded_from_another_machine(pages):
 def test_every_figure_has_words(pages):
     for path, page in pages.items():
         for picture in page.select(".cell_output img"):
-            assert len(picture.get("alt", "")) > 20, f"{path.name}: {picture['src']}"
+            assert len(picture.get("alt", "").split()) > 4, f"{path.name}: {picture['src']}"
+
+
+def test_a_notebooks_figures_have_the_words_of_its_outputs(pages, site):
+    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+        drawn = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
+        shown = pages[site / "notebooks" / f"{path.stem}.html"].select(".cell_output img")
+        assert [picture["alt"] for picture in shown] == drawn, path.stem
 
 
 @pytest.mark.parametrize("kind", ["claims", "questions"])
