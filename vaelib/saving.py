@@ -169,9 +169,10 @@ def _abstract_model(record: dict, count: int, where: str) -> Shipped:
     name, config = record.get("class"), record.get("config")
     if name not in list(MODELS):
         shown = reprlib.repr(name)
+        call = f"load_model(path, {shown}(...))".replace("'", "")
         raise ValueError(
             f"{where} holds a model of the class {shown}, which vaelib can not build; build one and let it be filled: "
-            f"load_model(path, {shown.strip("'")}(...))"
+            f"{call}"
         )
     if not isinstance(config, dict):
         raise ValueError(f"{where} must hold the configuration of a {name}, got {reprlib.repr(config)}")
