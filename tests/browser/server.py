@@ -35,7 +35,7 @@ class Server:
     def close(self):
         """Stop the server and its kernels."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(120)  # on a busy machine
 
 
 def write_notebook(path: Path, *cells: str) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from classic import NbClassic
 from lab import Notebook7, drag, watched
 from test_classic import EXPLORER, FIGURE, MODEL
+from voila_server import Voila
 
 import vaelib
 
@@ -32,7 +33,14 @@ def nbclassic(folder, page):
     return server
 
 
-FRONT_ENDS = {"notebook": notebook_7, "nbclassic": nbclassic}
+def voila(folder, page):
+    server = Voila(folder, *CELLS)
+    server.run(page)
+    return server
+
+
+FRONT_ENDS = {"notebook": notebook_7, "nbclassic": nbclassic, "voila": voila}
+ICONS = "request to https://cdn.jsdelivr.net/npm/@fortawesome/"  # Voila's own page asks for them
 
 
 @pytest.fixture(scope="module", params=FRONT_ENDS)
@@ -41,7 +49,7 @@ def notebook(browser, request, tmp_path_factory):
     try:
         importlib.metadata.version(request.param)
     except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{request.param} is not installed: pip install -e '.[dev]'")
+        pytest.skip(f"{request.param} is not installed: pip install -e '.[dev,voila]'")
     folder = tmp_path_factory.mktemp(request.param)
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = watched(context.new_page())
@@ -52,6 +60,8 @@ def notebook(browser, request, tmp_path_factory):
     context.close()
     server.close()
     outside = [fault for fault in page.faults if fault.startswith("request to")]
+    if request.param == "voila":
+        outside = [fault for fault in outside if not fault.startswith(ICONS)]
     assert outside == [], "what else the console says is the front end's own"
 
 
