@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import vaelib
 from vaelib.__main__ import main
 from vaelib.studies import load_study, run_study
-from vaelib.studies.bound import bound, log_px_on_grid
+from vaelib.studies.bound import bound, log_px_on_grid, measure_log_px
 from vaelib.studies.bound import train as train_bound
 from vaelib.studies.draws import draws
 from vaelib.studies.draws import train as train_draws
@@ -72,10 +72,12 @@ def test_the_elbo_of_a_mixture_takes_its_kl_from_the_draw(strokes):
 
 def test_a_short_run_of_each_study_starts_as_the_long_one(strokes):
     many, few = strokes
-    one, two = (train_bound(many, few, "ELBO", 0, stops=stops) for stops in ((1,), (1, 2)))
+    one, two = (train_bound(many, few, "ELBO", 0, stops=stops) for stops in ((0, 1), (0, 1, 2)))
     assert one["log p(x)"] == two["log p(x)"][:2]
     assert two["epoch"] == [0, 1, 2]
     assert all(elbo < log_px for elbo, log_px in zip(two["elbo"], two["log p(x)"], strict=True))
+    short = train_bound(many, few, "ELBO", 0, stops=(1,), measure=measure_log_px)
+    assert short == {"epoch": [1], "log p(x)": one["log p(x)"][1:]}
     one, two = (train_draws(many, few, 2, 5, 0, stop=stop) for stop in (1, 2))
     assert one["elbo"] == two["elbo"][:1]
     assert two["passes"] == 300
