@@ -29,6 +29,7 @@ from vaelib.studies import (
     priors,
     ring,
     today,
+    uniform_prior,
     variants,
 )
 from vaelib.studies.bound import bound
@@ -55,6 +56,7 @@ STUDIES: dict[str, Callable[..., Entries]] = {
     "ring": ring.entries,
     "spreads": variants.spreads,
     "today": today.entries,
+    "uniform-prior": uniform_prior.entries,
 }
 
 # Made by tests/tools/ask_other_libraries.py and tests/tools/read_lab.py.
