@@ -34,7 +34,7 @@ LIMITS = {
     "07_training": 105,
     "08_autoencoders": 80,
     "09_questions": 50,
-    "10_beyond": 55,
+    "10_beyond": 45,
     "11_your_own_images": 55,
     "12_today": 40,
 }
