@@ -34,6 +34,7 @@ from vaelib.studies import (
 )
 from vaelib.studies.bound import bound
 from vaelib.studies.common import Entries
+from vaelib.studies.denoising import denoiser
 from vaelib.studies.draws import draws
 from vaelib.studies.families import families
 from vaelib.studies.guessing import naive
@@ -45,6 +46,7 @@ STUDIES: dict[str, Callable[..., Entries]] = {
     "collapse": collapse.entries,
     "convolutions": convolutions.entries,
     "decoders": decoders.entries,
+    "denoiser": denoiser,
     "draws": draws,
     "bugs": variants.bugs,
     "families": families,
