@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
+from editions import address_in
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
@@ -101,7 +103,7 @@ def is_lab(node: ast.AST) -> bool:
 
 
 def lab_link(name, rawtext, text, lineno, inliner, options=None, content=None):
-    """`{lab}`words``: a link to the lab, which lies beside the pages of all languages."""
+    """`{lab}`words``: a link to the lab, which lies beside the front page."""
     return [LabLink("", text)], []
 
 
@@ -114,11 +116,22 @@ class CellList(SphinxDirective):
 
     def run(self):
         """A place, filled in when all notebooks have been read."""
-        return [CellListPlace(kind=self.name)]
+        return [CellListPlace(kind=self.name, words={})]
 
 
-class CellListPlace(nodes.General, nodes.Element):
-    """Where a list of claims or questions goes."""
+class CellListPlace(nodes.General, addnodes.translatable, nodes.Element):
+    """Where a list of claims or questions goes; the page's catalogue has its texts, and `words` the translations."""
+
+    def preserve_original_messages(self) -> None:
+        """They stay in their file."""
+
+    def apply_translated_message(self, original_message: str, translated_message: str) -> None:
+        """Keep a translation for the list."""
+        self["words"][original_message] = translated_message
+
+    def extract_original_messages(self) -> list[str]:
+        """What a translator is asked for."""
+        return [text for entry in entries(self["kind"]).values() for text in entry.values() if isinstance(text, str)]
 
 
 @functools.cache
@@ -166,12 +179,17 @@ class FillLists(SphinxPostTransform):
     """Fills in the lists once every notebook is known."""
 
     default_priority = 5
+    formats = ("html",)  # the place itself, and not its list, is what translators are asked about
 
     def run(self, **kwargs):
         """Replace each place by its list."""
         for place in list(self.document.findall(CellListPlace)):
             items = nodes.bullet_list(bullet="-")
-            for entry, words in entries(place["kind"]).items():
+            for entry, english in entries(place["kind"]).items():
+                words = {
+                    name: place["words"].get(text, text) if isinstance(text, str) else text
+                    for name, text in english.items()
+                }
                 items += nodes.list_item(
                     "", *LISTS[place["kind"]](entry, words, self.links(entry)), ids=[entry.lower()]
                 )
@@ -222,7 +240,17 @@ def plain_docstring(app: Sphinx, what, name, obj, options, lines: list[str]) -> 
         drawing = what == "module" and (line.startswith("    ") or (drawing and not line))
         shaped += ["::", ""] if starts else []
         shaped.append(line if drawing else line.replace("*", r"\*").replace("|", r"\|"))
-    lines[:] = shaped
+    # An empty comment comes before a property, or Napoleon takes what stands before its first colon for a type.
+    lines[:] = ["..", ""] * (what == "property") + shaped
+
+
+def in_language(frames: dict) -> dict:
+    """A live figure's frames with the words beside them in the language of the pages."""
+    said, sliders = frames["alt"], []
+    for slider in frames["sliders"]:
+        label = slider["label"]
+        sliders.append(slider | {"label": tr(label)})
+    return frames | {"alt": tr(said), "sliders": sliders}
 
 
 def write_explorers(app: Sphinx, error: Exception | None) -> None:
@@ -235,9 +263,8 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     for name in sorted(set(LIVE.values())):
         save_page(load_pretrained(name), folder / f"{name}.html", *images, title=name, overwrite=True)
     for path in FRAMES.glob("*.json"):
-        page = page_of(
-            json.loads(path.read_text(encoding="utf-8")), tr("A figure of notebook {number}", number=path.stem[:2])
-        )
+        frames = json.loads(path.read_text(encoding="utf-8"))
+        page = page_of(in_language(frames), tr("A figure of notebook {number}", number=path.stem[:2]))
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     save_drawing_page(
         load_pretrained("bernoulli-z2"), folder / "draw.html", *images, title=tr("Draw a digit"), overwrite=True
@@ -262,8 +289,7 @@ def open_explorer(writer, node) -> None:
 
 def begin_lab_link(writer, node) -> None:
     """The address from where this page is."""
-    builder = writer.builder
-    depth = builder.current_docname.count("/") + (builder.config.language != "en")
+    depth = writer.builder.current_docname.count("/")
     writer.body.append(f'<a class="reference external" href="{"../" * depth}lab.html">')
 
 
@@ -297,14 +323,27 @@ def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
 
 
 def speak(app: Sphinx, doctree: nodes.document, name: str) -> None:
-    """Put the words on what is folded away, and on the notebooks' pictures, into the page's language."""
+    """Put what is folded away, the pictures' words and the links to the open notebook into the page's language."""
     for picture in doctree.findall(nodes.image):
         if alt := picture.get("alt"):
             picture["alt"] = tr(alt)
+    opened = {"Open in Colab": tr("Open in Colab"), "Open in Binder": tr("Open in Binder")}
+    for link in list(doctree.findall(nodes.reference)):
+        if link.astext() in opened:
+            own = address_in(app.config.language, link["refuri"])
+            link.replace_self(nodes.reference("", opened[link.astext()], refuri=own))
     for raw in doctree.findall(nodes.raw):
         words = FOLDED.sub(lambda found: html.escape(tr(html.unescape(found[0]))), raw.astext())
         if words != raw.astext():
             raw.replace_self(nodes.raw("", words, format="html"))
+
+
+def offer_notebook(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Put a link to the notebook in the page's language below its title; the build writes it beside the page."""
+    title = next(iter(doctree.findall(nodes.title)), None)
+    if app.config.language != "en" and name.startswith("notebooks/") and title is not None:
+        link = nodes.reference("", tr("Download this notebook"), refuri=f"{Path(name).name}.ipynb")
+        title.parent.insert(title.parent.index(title) + 1, nodes.paragraph("", "", link, classes=["download"]))
 
 
 def setup(app: Sphinx) -> dict:
@@ -322,6 +361,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("doctree-resolved", say_untranslated)
     app.connect("doctree-resolved", describe, priority=400)  # before the words are put into the page's language
     app.connect("doctree-resolved", speak)
+    app.connect("doctree-resolved", offer_notebook)
     app.add_post_transform(FillLists)
     app.connect("build-finished", write_explorers)
     return {"parallel_read_safe": False, "parallel_write_safe": True, "version": "1"}

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import click
 import editions
+import front
 import words
 from babel.messages.pofile import read_po
-from front import write_front
 from sphinx_intl.basic import update
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
-ENTRY = '<!doctype html><title>vaelib</title><meta http-equiv="refresh" content="0; url=docs/index.html">\n'
 TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
 
 
@@ -49,7 +48,8 @@ def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
         if catalogue.exists():
             messages = messages_of(catalogue, locale=language)
             done = {message.id for message in messages if message.string and not message.fuzzy}
-        lacking[name] = [message.id for message in messages_of(template) if message.id not in done]
+        wanted = (message.id for message in messages_of(template) if editions.says_something(message.id))
+        lacking[name] = [text for text in wanted if text not in done]
     return lacking
 
 
@@ -63,8 +63,9 @@ def main(ctx, output):
     sphinx("-b", "html", ".", str(output))
     for language in TRANSLATED:
         sphinx("-b", "html", ".", str(output / language), language=language)
-        (output / language / "index.html").write_text(ENTRY, encoding="utf-8")
-    write_front(output)
+        editions.write_downloads(language, output / language / "notebooks")
+    for language in ("en", *TRANSLATED):
+        front.write_front(output if language == "en" else output / language, language)
     click.echo(f"open {output / 'index.html'}")
 
 
@@ -72,6 +73,7 @@ def templates() -> Path:
     """The messages of the present text."""
     folder = ROOT / "build" / "gettext"
     sphinx("-b", "gettext", ".", str(folder))
+    (folder / "docs" / "front.pot").write_bytes(words.written(front.template()))
     return folder
 
 
@@ -113,7 +115,7 @@ def notebooks(names):
         raise click.BadParameter(f"no notebook {', '.join(unknown)}; there are {', '.join(known)}")
     for language in TRANSLATED:
         for name in names or known:
-            click.echo(editions.write_notebook(known[name], language, ROOT / "build" / "notebooks" / language))
+            click.echo(editions.write_notebook(known[name], language, editions.RUN / language))
 
 
 if __name__ == "__main__":

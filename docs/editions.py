@@ -15,7 +15,11 @@ from translate import texts, translated
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
 README = ROOT / "README.md"
+RUN = ROOT / "build" / "notebooks"  # a folder for each language
 LINK = re.compile(r"(?<!!)\[[^]]*\]\([^)]*\)")
+# Where Colab and Binder open a notebook: on the branch "editions" lie those of the other languages.
+OPENED = re.compile(r"(?<=/)main(/|\?urlpath=lab/tree/)notebooks/(?=\d)")
+OPEN = re.compile(r"Open in (?:Colab|Binder)(?=\])")
 SPEAK = """
 
 import vaelib
@@ -41,12 +45,21 @@ def lookup(language: str, name: str) -> Callable[[str], str | None]:
 def readme_catalogue(language: str) -> Catalog:
     """The README's catalogue, brought in step with its text."""
     template = Catalog(project="vaelib", copyright_holder="The vaelib authors")
-    for text in texts(README.read_text(encoding="utf-8")):
-        if re.search("[a-z]", LINK.sub("", text)):  # a number is the same in every language, and so is a mere link
-            template.add(text)
+    for text in filter(says_something, texts(README.read_text(encoding="utf-8"))):
+        template.add(text)
     catalogue = words.read(catalogue_of(language, "README"))
     catalogue.update(template, update_creation_date=False)
     return catalogue
+
+
+def says_something(text: str) -> bool:
+    """Whether there is something to translate: a number is the same in every language, and so is a mere link."""
+    return bool(re.search("[a-z]", LINK.sub("", text)))
+
+
+def address_in(language: str, address: str) -> str:
+    """Where Colab or Binder opens a notebook in the language, of the address of the English one."""
+    return address if language == "en" else OPENED.sub(rf"editions\1notebooks/{language}/", address)
 
 
 def readme_of(language: str) -> Path:
@@ -56,7 +69,7 @@ def readme_of(language: str) -> Path:
 
 def readme(language: str) -> str:
     """The README in the language; a text that was changed since it was translated stands in English."""
-    return translated(README.read_text(encoding="utf-8"), lookup(language, "README"))
+    return address_in(language, translated(README.read_text(encoding="utf-8"), lookup(language, "README")))
 
 
 def update_readme(language: str) -> None:
@@ -71,13 +84,30 @@ def notebook(path: Path, language: str) -> NotebookNode:
     find = lookup(language, f"notebooks/{path.stem}")
     for cell in made.cells:
         if cell.cell_type == "markdown":
-            cell.source = translated(cell.source, find)
+            cell.source = address_in(
+                language, OPEN.sub(lambda said: find(said[0]) or said[0], translated(cell.source, find))
+            )
         else:
             cell.outputs, cell.execution_count = [], None
     setup = next(cell for cell in made.cells if cell.cell_type == "code")
     setup.source += SPEAK.format(language=language)
     made.metadata.pop("vaelib", None)
     return made
+
+
+def write_downloads(language: str, folder: Path) -> None:
+    """Write all notebooks in the language into the folder: as they were run, or not run where they changed since."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        made, run = notebook(path, language), RUN / language / path.name
+        if run.exists() and sources(done := nbformat.read(run, as_version=4)) == sources(made):
+            made = done
+        nbformat.write(made, folder / path.name)
+
+
+def sources(made: NotebookNode) -> list[str]:
+    """What stands in its cells."""
+    return [cell.source for cell in made.cells]
 
 
 def write_notebook(path: Path, language: str, folder: Path) -> Path:

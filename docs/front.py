@@ -1,7 +1,8 @@
 """The front page (a lab at work, the argument as a map, a card for each notebook) and the lab's page.
 
-Each stands by itself: one file with its style, its script and the digits it trains on, so that a slow connection brings
-the first slider in two seconds. Only what lies further down is fetched, when the reader comes near it.
+Each stands by itself, in every language: one file with its style, its script and the digits it trains on, so that a
+slow connection brings the first slider in two seconds. Only what lies further down is fetched, when the reader comes
+near it.
 """
 
 import re
@@ -12,14 +13,20 @@ from pathlib import Path
 import jinja2
 import nbformat
 import yaml
+from babel.messages import Catalog
+from editions import address_in, lookup
+from jinja2.ext import babel_extract
 from PIL import Image
+from translate import texts
 
+import vaelib
 from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import COMMENT, embedded
 from vaelib.figures import CLASS_COLORS, QUANTITY_COLORS
 from vaelib.laboratory.files import static as lab_static
 from vaelib.laboratory.page import TRAINED, page_code, page_state, page_style, state_of
 from vaelib.laboratory.widget import prepare
+from vaelib.languages import page_words, tr
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -42,7 +49,7 @@ PICTURES = {
     "11": "asked_digits",
     "12": "diffusion_ring",
 }
-# The map: rows of notebooks, and what leads from a row to the next.
+# The map: rows of notebooks, and what leads from a row to the next; the template translates it.
 ROWS = (
     (("01", "02"), "draw z from q(z|x) instead"),
     (("03",), "its three parts"),
@@ -51,6 +58,8 @@ ROWS = (
     (("09", "10"), "on your own data, and today"),
     (("11", "12"), ""),
 )
+LANGUAGES = {"en": "English", "ko": "한국어"}  # as their readers call them
+TIME = re.compile(r"\*\*Time\*\*:")
 MATHS = re.compile(r"\$(.+?)\$")
 
 
@@ -73,12 +82,12 @@ def words(text: str) -> str:
     return MATHS.sub(lambda found: f"<i>{found[1].replace(chr(92), '')}</i>", text)
 
 
-def card(path: Path, repository: str, folder: Path) -> Card:
+def card(path: Path, repository: str, folder: Path, language: str) -> Card:
     """The notebook's question, its time and its picture, which is written into the folder in the size of a card."""
-    number, first = path.stem[:2], nbformat.read(path, as_version=4).cells[0].source
-    title = first.split("\n", 1)[0].lstrip("# ").split(" ", 1)[1]
-    question, _, topic = title.partition("? ")
-    time = re.search(r"\*\*Time\*\*:(.*?)\n>\n", first, re.DOTALL)[1].replace("\n>", "").split(",")[0]
+    number, first = path.stem[:2], texts(nbformat.read(path, as_version=4).cells[0].source)
+    find = lookup(language, f"notebooks/{path.stem}")
+    title, time = (find(text) or text for text in (first[0], next(filter(TIME.match, first))))
+    question, _, topic = title.split(" ", 1)[1].partition("? ")
     with Image.open(ROOT / "figures" / f"{PICTURES[number]}.png") as picture:
         alt = picture.info["Description"]
         small = picture.convert("RGB")
@@ -90,10 +99,10 @@ def card(path: Path, repository: str, folder: Path) -> Card:
         address=f"notebooks/{path.stem}.html",
         question=words(question.rstrip("?") + "?"),
         topic=words(topic),
-        time=time.strip().rstrip("."),
+        time=re.split("[.,]", time.partition(":")[2])[0].strip(),
         picture=f"front/{number}.webp",
-        alt=alt,
-        colab=f"{COLAB}/{repository}/blob/main/notebooks/{path.name}" if repository else "",
+        alt=tr(alt),
+        colab=address_in(language, f"{COLAB}/{repository}/blob/main/notebooks/{path.name}") if repository else "",
     )
 
 
@@ -104,16 +113,51 @@ def brief_lab() -> dict:
     return state_of(chosen, few) | {"whole": "lab.html"}
 
 
-def write_front(site: Path) -> None:
-    """Write index.html, the pictures of its cards, lab.html and 404.html."""
+def template() -> Catalog:
+    """What the pages say, for translators."""
+    said = Catalog(project="vaelib", copyright_holder="The vaelib authors")
+    for path in sorted((DOCS / "front").glob("*.html")):
+        with path.open("rb") as file:
+            for _, _, text, _ in babel_extract(file, ["gettext"], [], {"trimmed": "true", "silent": "false"}):
+                said.add(text)
+    for _, leads in ROWS:
+        if leads:
+            said.add(leads)
+    return said
+
+
+def pages_in(language: str) -> jinja2.Environment:
+    """The pages' templates in the language."""
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(DOCS / "front"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    pages.policies["ext.i18n.trimmed"] = True
+    find = lookup(language, "docs/front")
+    pages.install_gettext_callables(lambda text: find(text) or text, lambda *texts: texts[0], newstyle=True)
+    return pages
+
+
+def languages_from(language: str) -> dict[str, tuple[str, str]]:
+    """The languages: what each is called, and where its front page is, from that of this language."""
+    up = "" if language == "en" else "../"
+    return {
+        other: (name, f"{up}index.html" if other == "en" else f"{up}{other}/index.html")
+        for other, name in LANGUAGES.items()
+    }
+
+
+def write_front(site: Path, language: str = "en") -> None:
+    """Write index.html, the pictures of its cards, lab.html and 404.html into the folder of the language."""
+    vaelib.language(language)
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     repository = pyproject["tool"]["vaelib"]["repository"]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(DOCS / "front"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    environment = pages_in(language)
     notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
-    cards = {path.stem[:2]: card(path, repository, site / "front") for path in notebooks}
-    script = COMMENT.sub("", page_code())
+    cards = {path.stem[:2]: card(path, repository, site / "front", language) for path in notebooks}
+    script = f"{COMMENT.sub('', page_code())}\nspeak({embedded(page_words())});\n"
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
     shared = {
@@ -121,6 +165,8 @@ def write_front(site: Path) -> None:
         "theme": (DOCS / "front" / "theme.js").read_text(encoding="utf-8"),
         "palette": CLASS_COLORS,
         "quantities": QUANTITY_COLORS,
+        "language": language,
+        "languages": languages_from(language),
     }
     page = environment.get_template("front.html").render(
         **shared,
@@ -143,8 +189,7 @@ def write_front(site: Path) -> None:
         images=f"{TRAINED:,}",
     )
     (site / "lab.html").write_text(lab, encoding="utf-8")
-    root = (
-        f"/{repository.partition('/')[2]}/" if repository else "/"
-    )  # shown at any address, so links start at the site's
+    # Shown at any address, so links start at the site's.
+    root = (f"/{repository.partition('/')[2]}/" if repository else "/") + (f"{language}/" if language != "en" else "")
     lost = environment.get_template("404.html").render(**shared, cards=cards, root=root)
     (site / "404.html").write_text(lost, encoding="utf-8")

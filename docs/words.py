@@ -4,11 +4,12 @@ The words on what the notebooks fold away (Hint, Solution) are among them.
 
 A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`, or `pictures.po` for the words, captions and descriptions
 of the notebooks' pictures, which `vaelib.figures` translates. Beside them lie `vaelib.mo` and `pictures.mo`, which
-Python reads, and `page.json`, with what the JavaScript says.
+Python reads, `page.json`, with what the JavaScript says, and `patterns.json`, the pictures' texts with fields.
 """
 
 import ast
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from translate import SUMMARY
+
+from vaelib.languages import FIELD
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
@@ -81,22 +84,33 @@ def drawn(source: str) -> Iterator[str]:
         arguments = [keyword.value for keyword in call.keywords if keyword.arg in NAMED]
         if isinstance(call.func, ast.Attribute) and call.func.attr in DRAWING:
             arguments += call.args
+        if ast.unparse(call.func).startswith("figures."):  # rows, curves and samples by their names
+            named = [argument for argument in call.args if isinstance(argument, ast.Dict)]
+            arguments += [key for argument in named for key in argument.keys if key is not None]
         for argument in arguments:
             yield from filter(_has_words, _constants(argument))
 
 
 def _constants(node: ast.expr) -> Iterator[str]:
-    """The strings in an argument: itself, or those of a list, a tuple or a dictionary's values."""
+    """The strings in an argument: itself, or those of a list, a tuple or a dictionary's values.
+
+    What is filled in at run time, such as the f-string `f"after {n} epochs"`, becomes a pattern: "after {0} epochs".
+    """
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
+    if isinstance(node, ast.JoinedStr):
+        number = itertools.count()
+        parts = [part.value if isinstance(part, ast.Constant) else f"{{{next(number)}}}" for part in node.values]
+        yield "".join(parts)
     for inner in getattr(node, "elts", []) + getattr(node, "values", []) * isinstance(node, ast.Dict):
         yield from _constants(inner)
 
 
 def _has_words(text: str) -> bool:
-    return bool(re.search("[a-zA-Z]{3}", MATHS.sub("", text)))
+    return bool(re.search("[a-zA-Z]{3}", MATHS.sub("", FIELD.sub("", text))))
 
 
+LISTS = {"vaelib": "page.json", "pictures": "patterns.json"}
 TEMPLATES: dict[str, Callable[[], Catalog]] = {"vaelib": template, "pictures": pictures}
 
 
@@ -118,14 +132,14 @@ def compiled(words: Catalog, name: str) -> dict[str, bytes]:
     """What the package reads at run time, by the names of the files."""
     binary = io.BytesIO()
     write_mo(binary, words)
-    if name != "vaelib":
-        return {f"{name}.mo": binary.getvalue()}
     done = [message for message in words if message.id and message.string and not message.fuzzy]
-    page = {
-        message.id: message.string for message in done if any(place.endswith(".js") for place, _ in message.locations)
-    }
-    text = json.dumps(page, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    return {"vaelib.mo": binary.getvalue(), "page.json": text.encode()}
+    if name == "vaelib":
+        chosen = [message for message in done if any(place.endswith(".js") for place, _ in message.locations)]
+    else:
+        chosen = [message for message in done if FIELD.search(MATHS.sub("", message.id))]
+    said = {message.id: message.string for message in chosen}
+    text = json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return {f"{name}.mo": binary.getvalue(), LISTS[name]: text.encode()}
 
 
 def catalogues() -> list[Path]:

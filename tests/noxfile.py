@@ -97,6 +97,17 @@ def bfloat16(session):
 
 
 @nox.session
+def editions(session):
+    """The notebooks in the other languages: made and run, and then compared like the English ones."""
+    session.chdir(ROOT)
+    session.install("-e", ".[dev]")
+    names = [Path(name).stem for name in session.posargs]
+    session.run("python", "docs/build.py", "notebooks", *names)
+    made = [str(path) for name in names or ["*"] for path in ROOT.glob(f"build/notebooks/*/{name}.ipynb")]
+    session.run("python", "-m", "pytest", *sorted(made))
+
+
+@nox.session
 def tree_mode(session):
     """Flax NNX as it is to become, with modules as trees."""
     install(session)

@@ -103,6 +103,52 @@ def test_the_readme_is_in_step(language):
     assert known == {message.id for message in editions.readme_catalogue(language)}, command
 
 
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        (
+            "https://host/github/a/b/blob/main/notebooks/03.ipynb",
+            "https://host/github/a/b/blob/editions/notebooks/ko/03.ipynb",
+        ),
+        (
+            "https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/notebooks/03.ipynb",
+            "https://mybinder.org/v2/gh/a/b/editions?urlpath=lab/tree/notebooks/ko/03.ipynb",
+        ),
+        (
+            "https://github.com/a/b/blob/main/notebooks/README.md",
+            "https://github.com/a/b/blob/main/notebooks/README.md",
+        ),
+    ],
+)
+def test_colab_and_binder_open_the_notebook_of_the_language(english, korean):
+    assert editions.address_in("ko", english) == korean
+    assert editions.address_in("en", english) == english
+
+
+def test_the_links_of_a_notebook_are_in_its_language(tmp_path):
+    link = "[Open in Colab](https://host/github/a/b/blob/main/notebooks/00_start_here.ipynb)"
+    english = nbformat.read(NOTEBOOKS[0], as_version=4)
+    english.cells[0].source = english.cells[0].source.replace("\n\n", f"\n\n{link}\n\n", 1)
+    nbformat.write(english, tmp_path / NOTEBOOKS[0].name)
+    made = editions.notebook(tmp_path / NOTEBOOKS[0].name, "ko")
+    own = "https://host/github/a/b/blob/editions/notebooks/ko/00_start_here.ipynb"
+    assert f"[Colab에서 열기]({own})" in made.cells[0].source
+    assert not editions.says_something(link)
+
+
+def test_a_notebook_is_offered_as_it_was_run_unless_it_has_changed_since(tmp_path, monkeypatch):
+    monkeypatch.setattr(editions, "RUN", tmp_path / "run")
+    (tmp_path / "run" / "ko").mkdir(parents=True)
+    for path, changed in zip(NOTEBOOKS[:2], ("", "\n# changed"), strict=True):
+        run = editions.notebook(path, "ko")
+        run.cells[1].outputs = [nbformat.v4.new_output("stream", text="ran")]
+        run.cells[1].source += changed
+        nbformat.write(run, tmp_path / "run" / "ko" / path.name)
+    editions.write_downloads("ko", tmp_path / "site")
+    offered = [nbformat.read(tmp_path / "site" / path.name, as_version=4) for path in NOTEBOOKS]
+    assert [bool(made.cells[1].outputs) for made in offered] == [True] + [False] * (len(NOTEBOOKS) - 1)
+
+
 @every_language
 @every_notebook
 def test_a_notebook_changes_in_its_prose_alone(language, path):

@@ -183,9 +183,8 @@ def test_what_is_read_at_run_time_is_what_the_catalogue_says(path):
     done = (message for message in words.read(path) if message.id and message.string and not message.fuzzy)
     spoken = {message.id: message.string for message in done}
     assert {text: languages.tr(text) for text in spoken} == spoken
-    if path.stem == "vaelib":
-        compiled = words.compiled(words.catalogue(path), path.stem)["page.json"]
-        assert languages.page_words() == json.loads(compiled)
+    read = path.with_name(words.LISTS[path.stem]).read_bytes()
+    assert read == words.compiled(words.catalogue(path), path.stem)[words.LISTS[path.stem]]
 
 
 def test_no_word_of_the_pages_is_missed():
@@ -242,6 +241,37 @@ def test_words_in_a_picture_are_translated_where_a_font_has_their_letters(monkey
     figure, ax = labelled()
     lettering.letter(figure)
     assert ax.get_xlabel() == "epoch"
+
+
+def test_what_code_builds_for_a_picture_becomes_a_pattern():
+    source = (
+        'ax.set_title(f"after {n} of {m:,} draws"), figures.show_rows({"a row": x, name: y}), ax.plot(f"no {word}")'
+    )
+    assert list(words.drawn(source)) == ["after {0} of {1} draws", "a row"]
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("epoch 3", "에포크 3"),
+        ("1 epoch", "1에포크"),
+        ("20 epochs", "20에포크"),
+        ("Gaussian, gap 2.31", "가우시안, 간극 2.31"),
+        ("a text that no pattern has", "a text that no pattern has"),
+    ],
+)
+def test_a_text_with_fields_filled_in_is_translated(english, korean):
+    vaelib.language("ko")
+    assert languages.drawn(english) == korean
+    vaelib.language("en")
+    assert languages.drawn(english) == english
+
+
+def test_every_pattern_of_a_language_can_be_filled_in():
+    for path in PACKAGE.glob("locale/*/LC_MESSAGES/patterns.json"):
+        for english, built in json.loads(path.read_text(encoding="utf-8")).items():
+            count = len(languages.FIELD.findall(english))
+            assert languages.FIELD.search(built.format(*"0123456789"[:count])) is None
 
 
 def test_no_letter_is_an_empty_box():

@@ -116,8 +116,12 @@ def test_every_claim_names_its_control():
     assert not without
 
 
-def test_the_front_page_has_a_card_for_each_notebook(pages, site):
-    page = pages[site / "index.html"]
+every_language = pytest.mark.parametrize("language", [".", "ko"])
+
+
+@every_language
+def test_the_front_page_has_a_card_for_each_notebook(language, pages, site):
+    page = pages[site / language / "index.html"]
     cards = page.select(".card")
     assert [card.a["href"] for card in cards] == [
         f"notebooks/{path.stem}.html" for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
@@ -128,15 +132,42 @@ def test_the_front_page_has_a_card_for_each_notebook(pages, site):
     assert {link["href"] for link in page.select(".map a")} == {card.a["href"] for card in cards[1:]}
 
 
-def test_the_front_page_is_light(site):
-    assert (site / "index.html").stat().st_size < 400_000  # two seconds of a slow connection, 1.6 Mbit/s
+def test_the_front_pages_speak_their_language_and_lead_to_the_other(pages, site):
+    for language, other, address in (("en", "ko", "ko/index.html"), ("ko", "en", "../index.html")):
+        page = pages[site / ("." if language == "en" else language) / "index.html"]
+        assert page.html["lang"] == language
+        assert [link["href"] for link in page.select(f'nav a[hreflang="{other}"]')] == [address]
+        speaks = re.search(r"^speak\((.*)\);$", page.find("script", type="module").text, re.MULTILINE)[1]
+        assert ("시작" in speaks) == (language == "ko")
 
 
-def test_the_lab_is_one_file_that_the_site_leads_to(pages, site):
-    assert (site / "lab.html").stat().st_size < 1_000_000
-    for name in ("index.html", "docs/index.html", "ko/docs/index.html"):
-        places = {(site / name).parent.joinpath(address).resolve() for _, address in targets(pages[site / name])}
-        assert site / "lab.html" in places, name
+@every_language
+def test_the_front_page_is_light(language, site):
+    assert (site / language / "index.html").stat().st_size < 400_000  # two seconds of a slow connection, 1.6 Mbit/s
+
+
+@every_language
+def test_the_lab_is_one_file_that_the_site_leads_to(language, pages, site):
+    folder = site / language
+    assert (folder / "lab.html").stat().st_size < 1_000_000
+    for name in ("index.html", "docs/index.html"):
+        places = {(folder / name).parent.joinpath(address).resolve() for _, address in targets(pages[folder / name])}
+        assert folder / "lab.html" in places, name
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_a_page_in_another_language_offers_its_notebook(path, pages, site):
+    (link,) = pages[site / "ko" / "notebooks" / f"{path.stem}.html"].select("p.download a")
+    made = nbformat.read(site / "ko" / "notebooks" / link["href"], as_version=4)
+    assert link["href"] == path.name
+    assert any('vaelib.language("ko")' in cell.source for cell in made.cells)
+    assert not pages[site / "notebooks" / f"{path.stem}.html"].select("p.download")
+
+
+def test_live_figures_are_told_in_the_language_of_their_page(site):
+    name = "explorers/02_naive_likelihood-2.html"
+    assert '"label":"draws n"' in (site / name).read_text(encoding="utf-8")
+    assert '"label":"draws n"' not in (site / "ko" / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -190,17 +221,31 @@ def test_translations_that_are_kept_complete_are_complete():
     assert check.returncode == 0, check.stdout
 
 
+FRONT = ["index", "lab", "404"]  # the pages of the catalogue "front"
+
+
+def attributes(page):
+    """What is said in no text of a page: its description, names of places, titles of frames."""
+    return [value for tag in page.find_all() for value in tag.attrs.values() if isinstance(value, str)]
+
+
+UNSEEN = {""}
+if not tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["vaelib"]["repository"]:
+    UNSEEN.add("Open in Colab")
+
+
 CATALOGUES = sorted(ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"))
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.stem)
 def test_translations_are_on_their_pages(catalogue, pages, site):
     language, _, folder, _ = catalogue.relative_to(ROOT / "docs" / "locale").parts
-    page = pages[site / language / folder / f"{catalogue.stem}.html"]
-    shown = " ".join(page.get_text().split())
-    assert page.html["lang"] == language
+    names = FRONT if catalogue.stem == "front" else [f"{folder}/{catalogue.stem}"]
+    own = [pages[site / language / f"{name}.html"] for name in names]
+    shown = " ".join(" ".join(text.split()) for page in own for text in (page.get_text(), *attributes(page)))
+    assert {page.html["lang"] for page in own} == {language}
     with catalogue.open("rb") as file:
-        messages = [message.string for message in read_po(file) if message.id and not message.fuzzy]
-    without_markup = [text for text in messages if not re.search(r"""[$`*{\[\\'"]""", text)]
+        messages = [message.string for message in read_po(file) if message.id not in UNSEEN and not message.fuzzy]
+    without_markup = [text for text in messages if not re.search(r"""[$`*{\[\\'"<%]""", text)]
     assert without_markup
     assert not [text for text in without_markup if " ".join(text.split()) not in shown]

@@ -16,6 +16,8 @@ LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(folder.name for folder in LOCALE.iterdir() if folder.is_dir()))
 FROM_LOCALE = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which gettext asks
 
+FIELD = re.compile(r"\{\d\}")  # of a picture's text, numbered in the order of the English
+
 _spoken: str | None = None
 
 
@@ -46,6 +48,16 @@ def tr(text: str, /, **values) -> str:
     return words.format(**values) if values else words
 
 
+def drawn(text: str) -> str:
+    """A picture's text in the reader's language, also one with fields that code has filled in, such as "epoch 3"."""
+    if (words := tr(text)) != text:
+        return words
+    for pattern, built in _patterns(language()):
+        if found := pattern.fullmatch(text):
+            return built.format(*(tr(part) if part else "" for part in found.groups()))
+    return text
+
+
 def page_words() -> dict[str, str]:
     """What the pages' own code says, by the English; empty in English."""
     return _page_words(language())
@@ -64,6 +76,16 @@ def _catalogue(name: str) -> gettext.NullTranslations:
         words = gettext.translation(DOMAIN, LOCALE, [name])
         words.add_fallback(gettext.translation(PICTURES, LOCALE, [name]))
     return words
+
+
+@functools.cache
+def _patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
+    """The texts with fields, as patterns with a group for each, and their translations; the most exact come first."""
+    if name == "en":
+        return []
+    built = json.loads((LOCALE / name / "LC_MESSAGES" / "patterns.json").read_text(encoding="utf-8"))
+    parts = {text: FIELD.split(text) for text in sorted(built, key=lambda text: -len(FIELD.sub("", text)))}
+    return [(re.compile("(.*?)".join(map(re.escape, said)), re.DOTALL), built[text]) for text, said in parts.items()]
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from vaelib.languages import language, tr
+from vaelib.languages import drawn, language
 
 # Families with the letters of a language that are often there: Linux, Windows, macOS.
 FONTS = {
@@ -30,9 +30,9 @@ def letter(fig: Figure) -> None:
     if font is None:
         return
     for text in fig.findobj(Text):
-        words = text.get_text()
-        if words and tr(words) != words:
-            text.set_text(tr(words))
+        english = text.get_text()
+        if english and (words := drawn(english)) != english:
+            text.set_text(words)
             text.set_fontfamily([*text.get_fontfamily(), font])  # the letters that the first lacks are the second's
 
 

@@ -18,12 +18,11 @@
   };
   system.addEventListener("change", apply);
   apply();
-  const says = { auto: "as the system has them", light: "light", dark: "dark" };
   addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
     for (const frame of document.querySelectorAll("iframe")) frame.addEventListener("load", apply);
     if (!button) return;
-    const label = () => button.setAttribute("aria-label", `Colours: ${says[mode]}`);
+    const label = () => button.setAttribute("aria-label", button.dataset[mode]);
     label();
     button.addEventListener("click", () => {
       mode = { auto: "light", light: "dark", dark: "auto" }[mode];
