@@ -83,7 +83,8 @@ def spreads(images, test_images) -> Entries:
     """What an encoder loses whose spread is not its own output for each image, for two of them with more epochs too."""
     builds = dict(zip(SPREADS, (VAE, OneSpread, OneHead), strict=True))
     runs = [(20, seed, spread) for seed in range(3) for spread in SPREADS]
-    for epochs, seed, spread in runs + [(100, 0, spread) for spread in SPREADS[:2]]:
+    runs += [(100, seed, spread) for seed in range(3) for spread in SPREADS[:2]]
+    for epochs, seed, spread in runs:
         for latent in (2, 10):
             name = f"{spread}, {latent}-D, {epochs} epochs, seed {seed}"
             few = images[: TRAINING + VALIDATION]
