@@ -24,7 +24,7 @@ SPEAK = """
 
 import vaelib
 
-vaelib.language("{language}");"""
+_ = vaelib.language("{language}")"""
 
 
 def catalogue_of(language: str, name: str) -> Path:
