@@ -63,7 +63,5 @@ def test_shares_are_counted_by_the_distance_from_0():
 
 def test_there_is_a_result_for_every_run():
     shipped = studies.load_study("adversarial")
-    images = np.zeros((2, 784), np.float32)
-    assert list(shipped) == [name for name, _ in adversarial.entries(images, images)]
     for name, run in shipped.items():
         assert ("loss" in run) == name.startswith("adversarial")

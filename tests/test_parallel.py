@@ -270,6 +270,10 @@ def test_no_device_is_refused():
         data_mesh([], 64)
 
 
+def test_devices_may_be_an_iterator():
+    assert data_mesh(iter(jax.devices()), 64) == data_mesh(jax.devices(), 64)
+
+
 def test_the_coordinator_listens_at_its_own_address_alone(monkeypatch):
     calls = []
     monkeypatch.setattr("vaelib.parallel.meet", lambda *_: [])

@@ -90,11 +90,6 @@ def test_a_picture_is_read_as_its_nearest_digit(images):
 # --- what ships
 
 
-def test_every_run_ships():
-    for name, study in (("own-images", own_images), ("priors", priors), ("ring", ring)):
-        assert list(studies.load_study(name)) == [entry for entry, _ in study.entries(None, None)]
-
-
 def test_the_shipped_vae_is_the_one_that_was_measured():
     test_images, _ = vaelib.load_mnist("test", limit=today.TEST_IMAGES)
     model, measured = studies.load_study_model("priors"), studies.load_study("priors")["seed 0"]
@@ -118,8 +113,8 @@ def test_the_shipped_table_model_is_the_one_that_was_measured():
 
 
 def test_pairs_in_order_are_counted():
-    log_px = np.concatenate([np.full(20, 1.0), np.full(50, 0.0), np.full(50, 2.0)])
-    assert own_images.in_order(log_px) == 0.5
+    log_px = np.concatenate([np.full(20, 1.0), np.full(70, 0.0), np.full(30, 2.0)])
+    assert own_images.in_order(log_px) == pytest.approx(0.7)
 
 
 def test_columns_that_hang_together_alike_agree():

@@ -60,5 +60,4 @@ def test_a_training_raises_log_px_of_the_ring():
 
 def test_the_shipped_numbers_are_those_of_the_entries():
     found = load_study("uniform-prior")
-    assert list(found) == [name for name, _ in uniform_prior.entries(None, None)]
     assert all(set(entry) == {"log p(x)"} for entry in found.values())

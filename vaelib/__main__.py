@@ -209,7 +209,7 @@ def pretrain(ctx: click.Context, names, output, overwrite, samples, source, data
 )
 @partial(data_options, source="tfds")
 def study(name, output, source, data_dir, limit):
-    """Do what is missing of the study NAME, such as bound, and write its numbers."""
+    """Do what is missing of the study NAME, such as bound, and write its numbers, and of two of them a model."""
     from vaelib import checks, load_mnist
     from vaelib.studies import run_study, study_names
 

@@ -106,11 +106,14 @@ class WrittenLoss:
         """What training will show, beside the ELBO of the same network."""
         if not self.is_elbo_of_draws:
             true, charged = (f"{cost:.2f}" for cost in _costs(self.drawn_with, sigma=0.1))
-            text = tr("at sigma 0.1 a latent dimension has a KL of {true} nats and is charged {charged}")
-            return text.format(true=true, charged=charged)
+            return tr(
+                "at sigma 0.1 a latent dimension has a KL of {true} nats and is charged {charged}",
+                true=true,
+                charged=charged,
+            )
         if self.sigma is not None:
-            text = tr("trains as a Gaussian decoder with sigma {sigma} does; a pixel's range is usually 1")
-            return text.format(sigma=f"{self.sigma:.3g}")
+            sigma = f"{self.sigma:.3g}"
+            return tr("trains as a Gaussian decoder with sigma {sigma} does; a pixel's range is usually 1", sigma=sigma)
         if math.isclose(self.beta, 1):
             return tr("trains the ELBO")
         beta = f"{self.beta:.3g}"

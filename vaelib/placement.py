@@ -22,9 +22,9 @@ def data_mesh(devices: Sequence[jax.Device] | None, batch_size: int) -> Mesh | N
     a part of the batch.
     """
     devices = jax.devices() if devices is None else devices
-    if not isinstance(devices, Iterable) or not all(isinstance(device, jax.Device) for device in devices):
+    available = list(devices) if isinstance(devices, Iterable) else None
+    if available is None or not all(isinstance(device, jax.Device) for device in available):
         raise TypeError(f"devices must be a list of JAX's devices, such as jax.devices()[:2], got {devices!r}")
-    available = list(devices)
     if not available:
         raise ValueError("devices must name at least one device, got none; leave it out to use jax.devices()")
     if len(set(available)) < len(available):

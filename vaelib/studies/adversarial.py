@@ -20,8 +20,8 @@ from vaelib.checks import AnyArray
 from vaelib.distributions import Gaussian
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import elbo, reconstruction
-from vaelib.studies.common import Entries
-from vaelib.studies.today import DRAWS, decoded, judge
+from vaelib.studies.common import Entries, rounded
+from vaelib.studies.today import DRAWS, decoded, judge, squared_error
 from vaelib.training import fit
 
 SEEDS = tuple(range(5))
@@ -118,9 +118,9 @@ def where(cloud: Float[AnyArray, "code 2"]) -> dict[str, float]:
 
 def measured(model, cloud, prior: Callable, images, test_images) -> dict[str, float]:
     """Where the codes lie, the squared error of their reconstructions, and the judge's words on 1,000 draws."""
-    error = np.sum((decoded(model, cloud) - test_images) ** 2, axis=1).mean()
+    error = squared_error(decoded(model, cloud), test_images)
     verdict = judge(decoded(model, prior(jax.random.key(4), DRAWS)), images, test_images)
-    return where(cloud) | {"error": round(float(error), 2)} | {name: round(v, 3) for name, v in verdict.items()}
+    return where(cloud) | {"error": round(error, 2)} | rounded(verdict, 3)
 
 
 def cloud_of(model: VAE | Autoencoder, x) -> Float[np.ndarray, "image 2"]:
@@ -145,7 +145,7 @@ def run(name: str, seed: int, images, test_images) -> dict[str, float]:
 def entries(images, test_images) -> Entries:
     """Four kinds, each from every seed, and what the judge says of real digits."""
     images, test_images = images[:IMAGES], test_images[:TEST_IMAGES]
-    yield "test digits", lambda: {k: round(v, 3) for k, v in judge(test_images[DRAWS:], images, test_images).items()}
+    yield "test digits", lambda: rounded(judge(test_images[DRAWS:], images, test_images), 3)
     for seed in SEEDS:
         for name in (*OBJECTIVES, *PRIORS):
             yield f"{name}, seed {seed}", partial(run, name, seed, images, test_images)

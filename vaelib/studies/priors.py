@@ -14,6 +14,7 @@ from vaelib.data import load_mnist
 from vaelib.evaluation import evaluate
 from vaelib.studies import today
 from vaelib.studies.common import Entries, rounded
+from vaelib.studies.denoising import nearest_label
 
 EPOCHS, CLASSES = 40, 10
 
@@ -40,7 +41,7 @@ def closed_forms(codes: today.Codes, seed: int = 0) -> dict[str, tuple[np.ndarra
 
 def share_right(x, wanted, images, labels) -> float:
     """The share of pictures whose nearest training digit has the label that is wanted."""
-    return float(np.mean(labels[today.nearest(x, images)[0]] == wanted))
+    return float(np.mean(nearest_label(x, images, labels) == wanted))
 
 
 def _run(seed: int, data, test_data) -> dict:
