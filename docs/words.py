@@ -92,7 +92,7 @@ def drawn(source: str) -> Iterator[str]:
 
 
 def _constants(node: ast.expr) -> Iterator[str]:
-    """The strings in an argument: itself, or those of a list, a tuple or a dictionary's values.
+    """The strings in an argument: itself, or those of a list, a tuple, a choice or a dictionary's values.
 
     What is filled in at run time, such as the f-string `f"after {n} epochs"`, becomes a pattern: "after {0} epochs".
     """
@@ -102,6 +102,9 @@ def _constants(node: ast.expr) -> Iterator[str]:
         number = itertools.count()
         parts = [part.value if isinstance(part, ast.Constant) else f"{{{next(number)}}}" for part in node.values]
         yield "".join(parts)
+    if isinstance(node, ast.IfExp):
+        yield from _constants(node.body)
+        yield from _constants(node.orelse)
     for inner in getattr(node, "elts", []) + getattr(node, "values", []) * isinstance(node, ast.Dict):
         yield from _constants(inner)
 

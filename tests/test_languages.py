@@ -248,6 +248,8 @@ def test_what_code_builds_for_a_picture_becomes_a_pattern():
         'ax.set_title(f"after {n} of {m:,} draws"), figures.show_rows({"a row": x, name: y}), ax.plot(f"no {word}")'
     )
     assert list(words.drawn(source)) == ["after {0} of {1} draws", "a row"]
+    source = 'ax.plot(x, label="one draw" if n == 1 else f"{n} draws")'
+    assert list(words.drawn(source)) == ["one draw", "{0} draws"]
 
 
 @pytest.mark.parametrize(
@@ -258,6 +260,7 @@ def test_what_code_builds_for_a_picture_becomes_a_pattern():
         ("20 epochs", "20에포크"),
         ("Gaussian, gap 2.31", "가우시안, 간극 2.31"),
         ("a text that no pattern has", "a text that no pattern has"),
+        ("ELBO per epoch", "ELBO per epoch"),
     ],
 )
 def test_a_text_with_fields_filled_in_is_translated(english, korean):
