@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 
+import ipywidgets
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -45,6 +46,23 @@ def live():
         return line, title
 
     return live_figure(fig, update, mu=(-2.0, 2.0, 0.3), count=(1, 9, 2), color=["C0", "C1"], alt="A bell curve.")
+
+
+@pytest.mark.parametrize("options", [[("one", 1), ("two", 2.5)], {"one": 1, "two": 2.5}], ids=["pairs", "mapping"])
+def test_a_ready_control_keeps_the_words_of_its_choices(options):
+    fig, ax = plt.subplots(figsize=(2, 1))
+    (line,) = ax.plot([0, 1], [0, 0])
+
+    def update(height):
+        line.set_ydata([0, height])
+        return line
+
+    live = live_figure(fig, update, height=ipywidgets.Dropdown(options=options))
+    assert frames_of(live)["sliders"][0]["places"] == ["one", "two"]
+    picture, sent = live.children[1], []
+    picture.send = lambda content, buffers: sent.append((content, len(buffers)))
+    picture._answer(picture, {"ahead": [1]}, [])
+    assert sent == [({"at": [1]}, 1)]
 
 
 def test_every_frame_is_what_the_figure_shows_there(live):

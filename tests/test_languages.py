@@ -21,6 +21,7 @@ from vaelib.exercises import bounds, training
 from vaelib.exercises.verdict import Verdict, checker
 from vaelib.explorer.draw import draw_digit
 from vaelib.explorer.page import filled_page
+from vaelib.widgets.frames import frames_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
@@ -252,9 +253,57 @@ def test_what_code_builds_for_a_picture_becomes_a_pattern():
     assert list(words.drawn(source)) == ["one draw", "{0} draws"]
 
 
+def test_words_that_a_picture_takes_by_a_name_are_found():
+    source = """
+runs = {"usual": ("C0", 3), "wide" if wide else "narrow": load("a-file")}
+for name, (color, n) in sorted(runs.items()):
+    ax.plot(n, label=name)
+    title.set_text(f"seed {n}".replace("-", "−"))
+ax.set(yticklabels=[f"{'naive' if n else 'ELBO'}, {n}-D" for n in (1, 2)])
+ax.set_title(given)
+vaelib.live_figure(fig, update, way=["plain", "mirrored"])
+"""
+    elsewhere = words.bound(words.ast.parse('given = "told before"; name = "of another cell"'))
+    found = set(words.drawn(source, elsewhere))
+    assert found >= {"usual", "wide", "narrow", "seed {0}", "naive, {0}-D", "ELBO, {0}-D", "told before"}
+    assert found >= {"plain", "mirrored"}
+    assert not found & {"a-file", "of another cell"}
+
+
+def test_words_that_a_live_figure_writes_while_it_moves(monkeypatch):
+    monkeypatch.setattr(lettering, "font_for", lambda name: "DejaVu Sans Mono")
+    monkeypatch.setattr(lettering, "drawn", lambda text: text.replace("epoch", "Epoche"))
+    figure, ax = plt.subplots()
+    title = ax.set_title("epoch")
+
+    def update(n):
+        title.set_text(f"epoch {n}")
+        return title
+
+    live = vaelib.live_figure(figure, update, n=(1, 9, 2))
+    assert title.get_text() == "Epoche 2"
+    live.sliders["n"].value = 5
+    assert title.get_text() == "Epoche 5"
+    assert title.get_fontfamily().count("DejaVu Sans Mono") == 1
+
+
+def test_the_choices_of_a_slider_are_told_and_code_gets_its_own():
+    vaelib.language("ko")
+    figure, ax = plt.subplots()
+    (line,), seen = ax.plot([0, 1]), []
+    live = vaelib.live_figure(figure, lambda way: seen.append(way) or line, way=["plain", "mirrored"])
+    assert live.sliders["way"].label == "그대로"
+    assert frames_of(live)["sliders"][0]["places"] == ["그대로", "뒤집음"]
+    assert set(seen) == {"plain", "mirrored"}
+
+
 @pytest.mark.parametrize(
     ("english", "korean"),
     [
+        ("2 dimensions", "2차원"),
+        ("hidden dimensions", "hidden dimensions"),
+        ("learned decoder\nt = 0.5", "학습한 디코더\nt = 0.5"),
+        ("learned decoder\nsome words", "learned decoder\nsome words"),
         ("epoch 3", "에포크 3"),
         ("1 epoch", "1에포크"),
         ("20 epochs", "20에포크"),

@@ -17,6 +17,7 @@ LANGUAGES = ("en", *sorted(folder.name for folder in LOCALE.iterdir() if folder.
 FROM_LOCALE = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which gettext asks
 
 FIELD = re.compile(r"\{\d\}")  # of a picture's text, numbered in the order of the English
+WORD = re.compile("[a-z]{3}")
 
 _spoken: str | None = None
 
@@ -49,13 +50,21 @@ def tr(text: str, /, **values) -> str:
 
 
 def drawn(text: str) -> str:
-    """A picture's text in the reader's language, also one with fields that code has filled in, such as "epoch 3"."""
+    """A picture's text in the reader's language, also one with fields that code has filled in, such as "epoch 3".
+
+    A text of which a part would stay English, since a field holds a word without a translation, stays as it is.
+    """
     if (words := tr(text)) != text:
         return words
     for pattern, built in _patterns(language()):
         if found := pattern.fullmatch(text):
-            return built.format(*(tr(part) if part else "" for part in found.groups()))
-    return text
+            parts = [(part, tr(part) if part else "") for part in found.groups()]
+            if not any(words == part and WORD.search(part) for part, words in parts):
+                return built.format(*(words for _, words in parts))
+    lines = [(line, drawn(line)) for line in text.split("\n")] if "\n" in text else []
+    if any(words == line and WORD.search(line) for line, words in lines):
+        return text
+    return "\n".join(words for _, words in lines) or text
 
 
 def page_words() -> dict[str, str]:

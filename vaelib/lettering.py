@@ -3,7 +3,7 @@
 import functools
 
 from matplotlib import font_manager
-from matplotlib.figure import Figure
+from matplotlib.artist import Artist
 from matplotlib.text import Text
 
 from vaelib.languages import drawn, language
@@ -24,16 +24,17 @@ FONTS = {
 }
 
 
-def letter(fig: Figure) -> None:
-    """Put every text of the figure that has a translation into the reader's language."""
+def letter(artist: Artist) -> None:
+    """Put every text of a figure, or of a part of one, that has a translation into the reader's language."""
     font = font_for(language())
     if font is None:
         return
-    for text in fig.findobj(Text):
+    for text in artist.findobj(Text):
         english = text.get_text()
         if english and (words := drawn(english)) != english:
             text.set_text(words)
-            text.set_fontfamily([*text.get_fontfamily(), font])  # the letters that the first lacks are the second's
+            others = [family for family in text.get_fontfamily() if family != font]
+            text.set_fontfamily([*others, font])  # the letters that the first lacks are the second's
 
 
 def font_for(name: str) -> str | None:

@@ -1,7 +1,8 @@
 """The picture of a live figure in a notebook, drawn by the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
+from typing import Any
 
 import anywidget
 import ipywidgets
@@ -67,5 +68,13 @@ def _place(slider: ipywidgets.Widget):
 def _value(slider: ipywidgets.Widget, place):
     """The value that a place stands for."""
     if slider.has_trait("index"):
-        return list(slider.options)[place]
+        return choices(slider.options)[place][1]
     return type(slider.value)(min(max(place, slider.min), slider.max))
+
+
+def choices(options) -> list[tuple[str, Any]]:
+    """The text and the value of each choice, of all that ipywidgets takes as options."""
+    if isinstance(options, Mapping):
+        return list(options.items())
+    pairs = all(isinstance(option, tuple | list) and len(option) == 2 for option in options)
+    return [(option[0], option[1]) if pairs else (str(option), option) for option in options]

@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 
 from vaelib.files import write_atomically
+from vaelib.widgets.frame import choices
 from vaelib.widgets.handles import Along, Handle
 from vaelib.widgets.live import LiveFigure
 
@@ -72,7 +73,7 @@ def _is_choice(slider: ipywidgets.Widget) -> bool:
 def _places(slider: ipywidgets.Widget, count: int) -> list:
     """The values of a slider that get a picture, its present one among them."""
     if _is_choice(slider):
-        return list(slider.options)
+        return [value for _, value in choices(slider.options)]
     low, high, step = slider.min, slider.max, slider.step
     if isinstance(slider, ipywidgets.IntSlider):
         values = {low + step * round(k / (count - 1) * (high - low) / step) for k in range(count)}
@@ -83,7 +84,8 @@ def _places(slider: ipywidgets.Widget, count: int) -> list:
 
 
 def _description(slider: ipywidgets.Widget, places: list, start) -> dict:
-    words = [str(place) if isinstance(place, int | str) else f"{place:.3g}" for place in places]
+    named = choices(slider.options) if _is_choice(slider) else [(str(place), place) for place in places]
+    words = [f"{value:.3g}" if isinstance(value, float) and text == str(value) else text for text, value in named]
     return {"label": slider.description, "places": words, "start": places.index(start)}
 
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from vaelib.languages import tr
 from vaelib.lettering import letter
 from vaelib.widgets.browser import WithStill, finest_step
-from vaelib.widgets.frame import Frame
+from vaelib.widgets.frame import Frame, choices
 from vaelib.widgets.handles import Handle, checked, placed
 
 WIDE = {"description_width": "initial"}
@@ -32,7 +32,6 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         self, fig: Figure, update: Callable, sliders: Mapping[str, ipywidgets.Widget], alt: str, handles: list
     ):
         """Draw the first frame, and let the sliders draw the next ones."""
-        letter(fig)
         plt.close(fig)  # else the notebook shows the figure a second time, as a dead picture
         self._update, self._canvas = update, FigureCanvasAgg(fig)
         self._background = None
@@ -79,6 +78,9 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         named = dict(zip(self.sliders, values, strict=True))
         moving = sorted(_artists(self._update(**named)), key=Artist.get_zorder)
         canvas, fig = self._canvas, self._canvas.figure
+        parts: list[Artist] = [fig] if self._background is None else moving
+        for part in parts:
+            letter(part)
         if self._background is None or any(a in self._drawn and not a.get_animated() for a in moving):
             for artist in moving:
                 artist.set_animated(True)
@@ -158,7 +160,8 @@ def _control(name: str, spec, label: str) -> ipywidgets.Widget:
     if isinstance(spec, ipywidgets.Widget) and spec.has_trait("value"):
         return spec
     if isinstance(spec, list) and spec:
-        return ipywidgets.SelectionSlider(options=spec, description=label, style=WIDE, layout=layout)
+        options = [(tr(text), value) for text, value in choices(spec)]
+        return ipywidgets.SelectionSlider(options=options, description=label, style=WIDE, layout=layout)
     number = int | float | np.integer | np.floating
     if not isinstance(spec, tuple) or len(spec) not in (3, 4) or not all(isinstance(v, number) for v in spec):
         raise TypeError(
