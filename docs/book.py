@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from editions import address_in
+from editions import address_in, frames_in
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -263,7 +263,7 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     for name in sorted(set(LIVE.values())):
         save_page(load_pretrained(name), folder / f"{name}.html", *images, title=name, overwrite=True)
     for path in FRAMES.glob("*.json"):
-        frames = json.loads(path.read_text(encoding="utf-8"))
+        frames = json.loads(frames_in(app.config.language, path).read_text(encoding="utf-8"))
         page = page_of(in_language(frames), tr("A figure of notebook {number}", number=path.stem[:2]))
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     save_drawing_page(

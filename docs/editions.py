@@ -1,8 +1,9 @@
 """The README and the notebooks in another language, made of the English ones and the catalogues."""
 
+import itertools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
 README = ROOT / "README.md"
 RUN = ROOT / "build" / "notebooks"  # a folder for each language
+LIVE = ROOT / "build" / "live"  # the same, of the live figures' pictures
 LINK = re.compile(r"(?<!!)\[[^]]*\]\([^)]*\)")
 # Where Colab and Binder open a notebook: on the branch "editions" lie those of the other languages.
 OPENED = re.compile(r"(?<=/)main(/|\?urlpath=lab/tree/)notebooks/(?=\d)")
@@ -25,6 +27,10 @@ SPEAK = """
 import vaelib
 
 _ = vaelib.language("{language}")"""
+
+# What the kernel is told after a live figure has been shown.
+KEEP = """from vaelib.widgets.frames import save_frames
+save_frames(Out[max(Out)], {path!r})"""
 
 
 def catalogue_of(language: str, name: str) -> Path:
@@ -99,10 +105,23 @@ def write_downloads(language: str, folder: Path) -> None:
     """Write all notebooks in the language into the folder: as they were run, or not run where they changed since."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
-        made, run = notebook(path, language), RUN / language / path.name
-        if run.exists() and sources(done := nbformat.read(run, as_version=4)) == sources(made):
-            made = done
-        nbformat.write(made, folder / path.name)
+        nbformat.write(as_run(path, language) or notebook(path, language), folder / path.name)
+
+
+def as_run(path: Path, language: str) -> NotebookNode | None:
+    """The notebook in the language with the outputs of its run, None where it was not run or has changed since."""
+    run = RUN / language / path.name
+    if not run.exists():
+        return None
+    done = nbformat.read(run, as_version=4)
+    return done if sources(done) == sources(notebook(path, language)) else None
+
+
+def frames_in(language: str, english: Path) -> Path:
+    """A live figure's pictures in the language, as its notebook's run left them; the English ones where it did not."""
+    own = LIVE / language / english.name
+    shown_in = ROOT / "notebooks" / f"{english.stem.rpartition('-')[0]}.ipynb"
+    return own if own.exists() and as_run(shown_in, language) else english
 
 
 def sources(made: NotebookNode) -> list[str]:
@@ -111,11 +130,31 @@ def sources(made: NotebookNode) -> list[str]:
 
 
 def write_notebook(path: Path, language: str, folder: Path) -> Path:
-    """Make a notebook in the language, run it on the CPU, and write it with its outputs into the folder."""
+    """Make a notebook in the language, run it on the CPU, and write it with its outputs into the folder.
+
+    Its live figures' pictures, for the site, go to `LIVE`.
+    """
     made = notebook(path, language)
     folder.mkdir(parents=True, exist_ok=True)
     where = {"metadata": {"path": str(folder)}}
     client = NotebookClient(made, timeout=300, kernel_name="python3", resources=where, store_widget_state=False)
+    client.on_cell_executed = keeper(client, LIVE / language / path.stem)
     client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu", "VAELIB_LANG": language})
     nbformat.write(made, folder / path.name)
     return folder / path.name
+
+
+def keeper(client: NotebookClient, name: Path) -> Callable[..., Coroutine]:
+    """What keeps the pictures of each live figure when its cell has run: `name` with a number and .json."""
+    numbers = itertools.count(1)
+    name.parent.mkdir(parents=True, exist_ok=True)
+
+    async def keep(cell: NotebookNode, execute_reply: dict, **_) -> None:
+        if "live_figure(" not in cell.source or execute_reply["content"]["status"] != "ok":
+            return
+        code = KEEP.format(path=str(name.with_name(f"{name.name}-{next(numbers)}.json")))
+        reply = await client.kc.execute(code, silent=True, store_history=False, reply=True, timeout=client.timeout)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(f"the pictures of {name.name} were not kept: {reply['content']['evalue']}")
+
+    return keep

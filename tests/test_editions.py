@@ -1,5 +1,7 @@
 """The README and the notebooks in other languages are made of the English ones, and in step with them."""
 
+import json
+
 import nbformat
 import pytest
 
@@ -147,6 +149,39 @@ def test_a_notebook_is_offered_as_it_was_run_unless_it_has_changed_since(tmp_pat
     editions.write_downloads("ko", tmp_path / "site")
     offered = [nbformat.read(tmp_path / "site" / path.name, as_version=4) for path in NOTEBOOKS]
     assert [bool(made.cells[1].outputs) for made in offered] == [True] + [False] * (len(NOTEBOOKS) - 1)
+
+
+LIVE = """import matplotlib.pyplot as plt
+fig, ax = plt.subplots(figsize=(2, 1))
+title = ax.set_title("gap")
+
+
+def update(n):
+    title.set_text(f"epoch {n}")
+    return title
+
+
+vaelib.live_figure(fig, update, n=[1, 2], labels={"n": "epoch"}, alt="A title.")"""
+
+
+def test_a_run_keeps_the_pictures_of_live_figures_for_the_pages_in_its_language(tmp_path, monkeypatch):
+    for name in ("ROOT", "RUN", "LIVE"):
+        monkeypatch.setattr(editions, name, tmp_path / name.lower())
+    cells = [nbformat.v4.new_code_cell(source) for source in ("import vaelib", LIVE, "len(Out), 'after'")]
+    path = tmp_path / "root" / "notebooks" / "90_tiny.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    english = tmp_path / "live" / "90_tiny-1.json"
+    assert editions.frames_in("ko", english) == english
+    made = nbformat.read(editions.write_notebook(path, "ko", tmp_path / "run" / "ko"), as_version=4)
+    assert [cell.execution_count for cell in made.cells] == [1, 2, 3]
+    assert made.cells[2].outputs[0].data["text/plain"] == "(1, 'after')"
+    kept = editions.frames_in("ko", english)
+    frames = json.loads(kept.read_text(encoding="utf-8"))
+    assert frames["sliders"] == [{"label": "에포크", "places": ["1", "2"], "start": 0}]
+    cells[2].source += "  # changed"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert editions.frames_in("ko", english) == english
 
 
 @every_language
