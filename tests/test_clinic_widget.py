@@ -57,6 +57,18 @@ def test_back_at_an_example_its_name_is_shown(clinic):
     assert clinic.example.value == "PyTorch, vae"
 
 
+def test_it_goes_on_after_an_observer_of_a_control_failed(clinic):
+    def fail(change):
+        raise RuntimeError("not mine")
+
+    clinic.controls["over_pixels"].observe(fail, names="value")
+    with pytest.raises(RuntimeError, match="not mine"):
+        clinic.example.value = "Flax NNX, 05_vae"
+    clinic.controls["over_pixels"].unobserve(fail, names="value")
+    clinic.controls["kl_weight"].value = 4.0
+    assert f"{clinic.written.beta:.3g}" in shown(clinic)
+
+
 def test_sigma_is_shown_for_the_gaussian_alone(clinic):
     assert "σ" not in verdict(clinic.written)
     clinic.controls["error"].value = "squared error"

@@ -11,7 +11,11 @@ from vaelib.diffusion import Diffusion
 from vaelib.noising import Schedule
 from vaelib.studies import own_images, priors, ring, today
 
-RNG = np.random.default_rng(0)
+
+@pytest.fixture
+def rng():
+    """A generator of each test's own, so that no test depends on which others ran before."""
+    return np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +27,23 @@ def codes(images):
 # --- the ring
 
 
-def test_the_ring_keeps_the_direction_and_a_tenth_of_the_length():
-    z = RNG.standard_normal((50, 2))
+def test_the_ring_keeps_the_direction_and_a_tenth_of_the_length(rng):
+    z = rng.standard_normal((50, 2))
     x = ring.doersch_ring(z)
     np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1 + np.linalg.norm(z, axis=1) / 10)
     np.testing.assert_allclose(np.arctan2(*x.T), np.arctan2(*z.T))
     assert ring.judge(x, x[:20])["inside"] == 0
 
 
-def test_the_judge_counts_points_in_the_hole():
-    x, fresh = np.array([[0.1, 0.0], [0.0, -0.8], [1.1, 0.0], [0.7, 0.7]]), RNG.standard_normal((9, 2))
+def test_the_judge_counts_points_in_the_hole(rng):
+    x, fresh = np.array([[0.1, 0.0], [0.0, -0.8], [1.1, 0.0], [0.7, 0.7]]), rng.standard_normal((9, 2))
     assert ring.judge(x, fresh) == {"energy": today.energy_distance(x, fresh), "inside": 0.5}
 
 
-def test_without_noise_each_step_is_the_guess_put_back():
+def test_without_noise_each_step_is_the_guess_put_back(rng):
     model = Diffusion.create(seed=3, size=2, hidden=(4,), schedule=Schedule(5))
     model.output.kernel[...] = jax.random.normal(jax.random.key(0), model.output.kernel.shape)
-    first = z = np.float32(RNG.standard_normal((6, 2)))
+    first = z = np.float32(rng.standard_normal((6, 2)))
     for t in (5, 4, 3, 2):
         alpha, sigma = model.schedule.alpha(t - 1), model.schedule.sigma(t - 1)
         z = alpha * model.clean(z, t) + sigma * model.noise(z, t)
@@ -61,8 +65,8 @@ def test_an_entry_of_the_ring_holds_what_a_notebook_reads(monkeypatch):
 # --- the priors
 
 
-def test_half_of_the_labels_are_withheld():
-    labels = RNG.integers(10, size=2_000)
+def test_half_of_the_labels_are_withheld(rng):
+    labels = rng.integers(10, size=2_000)
     found = priors.half_withheld(labels)
     assert abs(np.mean(found == -1) - 0.5) < 5 * 0.5 / np.sqrt(2_000)
     np.testing.assert_array_equal(found[found >= 0], labels[found >= 0])
@@ -117,8 +121,8 @@ def test_pairs_in_order_are_counted():
     assert own_images.in_order(log_px) == pytest.approx(0.7)
 
 
-def test_columns_that_hang_together_alike_agree():
-    x = RNG.standard_normal((4_000, 5)) @ RNG.standard_normal((5, 5))
+def test_columns_that_hang_together_alike_agree(rng):
+    x = rng.standard_normal((4_000, 5)) @ rng.standard_normal((5, 5))
     assert own_images.agreement(x[:2_000], 3 + 2 * x[2_000:]) > 0.95
     turned = x * np.array([1, -1, 1, 1, 1])
     wanted = [np.corrcoef(values.T)[np.triu_indices(5, 1)] for values in (x, turned)]

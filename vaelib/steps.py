@@ -61,8 +61,10 @@ class Step:
 
 def _corrupted(corrupt, x, key):
     noisy = corrupt(x, key)
-    if getattr(noisy, "shape", None) != x.shape:
-        raise TypeError(f"corrupt must return images of x's shape, {x.shape}, got {noisy!r}")
+    if not hasattr(noisy, "shape"):
+        raise TypeError(f"corrupt must return images of x's shape, {x.shape}, got {type(noisy).__name__}")
+    if noisy.shape != x.shape:
+        raise ValueError(f"corrupt must return images of x's shape, {x.shape}, got shape {noisy.shape}")
     return noisy
 
 

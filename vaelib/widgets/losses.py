@@ -112,9 +112,11 @@ class LossClinic(WithStill, ipywidgets.VBox):
         """Move every control, and say what the loss trains."""
         stated = complete(written)
         self._moving = True
-        for name, control in self.controls.items():
-            control.value = getattr(stated, name)
-        self._moving = False
+        try:
+            for name, control in self.controls.items():
+                control.value = getattr(stated, name)
+        finally:
+            self._moving = False
         self._show()
 
     def _on_example(self, change) -> None:
