@@ -29,7 +29,9 @@ def images():
 
 def test_what_ships_was_made_by_the_recipe():
     study = studies.load_study("decoders")
-    assert set(RUNS) <= set(study)
+    short = f"gaussian 0, {decoders.SHORT_EPOCHS} epochs of {decoders.SHORT_IMAGES} images"
+    assert set(study) == set(RUNS) | {f"{name}, refitted" for name in decoders.REFITTED} | {short}
+    assert {name.split()[0] for name in decoders.REFITTED} == {"bernoulli", "gaussian", "beta"}
     for name, run in RUNS.items():
         shipped = study[name]
         assert (shipped["run"], shipped["epochs"], shipped["images"]) == (asdict(run), decoders.EPOCHS, 60_000)

@@ -1,21 +1,13 @@
-"""The judge against brute force, what a training reports against its definition, and what ships."""
+"""What a training reports against its definition, and what ships."""
 
 from functools import partial
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
 
 from vaelib import training
 from vaelib.models import VAE
 from vaelib.studies import denoising, load_study
-
-
-def test_the_nearest_label_is_that_of_the_nearest_image():
-    rng = np.random.default_rng(0)
-    x, images, labels = rng.uniform(size=(20, 9)), rng.uniform(size=(50, 9)), rng.integers(10, size=50)
-    wanted = labels[cdist(x, images).argmin(axis=1)]
-    np.testing.assert_array_equal(denoising.nearest_label(x, images, labels), wanted)
 
 
 def test_a_training_reports_what_it_reached_and_gained(images, monkeypatch):

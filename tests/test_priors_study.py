@@ -9,7 +9,7 @@ import vaelib
 from vaelib import studies
 from vaelib.diffusion import Diffusion
 from vaelib.noising import Schedule
-from vaelib.studies import own_images, priors, ring, today
+from vaelib.studies import common, judges, own_images, priors, ring, today
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_ring_keeps_the_direction_and_a_tenth_of_the_length(rng):
 
 def test_the_judge_counts_points_in_the_hole(rng):
     x, fresh = np.array([[0.1, 0.0], [0.0, -0.8], [1.1, 0.0], [0.7, 0.7]]), rng.standard_normal((9, 2))
-    assert ring.judge(x, fresh) == {"energy": today.energy_distance(x, fresh), "inside": 0.5}
+    assert ring.judge(x, fresh) == {"energy": judges.energy_distance(x, fresh), "inside": 0.5}
 
 
 def test_without_noise_each_step_is_the_guess_put_back(rng):
@@ -81,7 +81,7 @@ def test_the_closed_forms_are_densities_of_the_codes(codes):
     by_scipy = stats.multivariate_normal(codes.centre, covariance).logpdf(codes.test).mean()
     np.testing.assert_allclose(log_pz["1 Gaussian"], by_scipy, rtol=1e-5)
     for name, wanted in {"N(0, I)": np.eye(3), "1 Gaussian": covariance, "10 Gaussians": covariance}.items():
-        assert drawn[name].shape == (today.DRAWS, 3)
+        assert drawn[name].shape == (judges.DRAWS, 3)
         np.testing.assert_allclose(np.cov(drawn[name].T), wanted, atol=0.2 * np.max(np.diag(wanted)))
 
 
@@ -98,7 +98,7 @@ def test_the_shipped_vae_is_the_one_that_was_measured():
     test_images, _ = vaelib.load_mnist("test", limit=today.TEST_IMAGES)
     model, measured = studies.load_study_model("priors"), studies.load_study("priors")["seed 0"]
     codes = today.Codes(model, test_images, test_images)
-    found = today.squared_error(today.decoded(model, codes.mu), test_images)
+    found = judges.squared_error(common.decoded(model, codes.mu), test_images)
     np.testing.assert_allclose(found, measured["error"], rtol=1e-3)
     np.testing.assert_allclose(measured["error"], studies.load_study("today")["beta 0.01, seed 0"]["error"], rtol=0.02)
 

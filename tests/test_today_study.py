@@ -1,4 +1,4 @@
-"""The study of priors for a VAE's codes: its judge against sums written out, its scale, and what ships of every run."""
+"""The study of priors for a VAE's codes: its scale, its blocks, and what ships of every run."""
 
 import jax
 import numpy as np
@@ -8,7 +8,7 @@ import vaelib
 from vaelib import studies
 from vaelib.diffusion import Diffusion, diffusion_elbo
 from vaelib.noising import Schedule
-from vaelib.studies import today
+from vaelib.studies import common, judges, today
 
 RNG = np.random.default_rng(0)
 
@@ -17,33 +17,6 @@ RNG = np.random.default_rng(0)
 def codes(images):
     model = vaelib.VAE.create(seed=1, latent=3, hidden=(8,), pixels=36)
     return today.Codes(model, images, images[:5])
-
-
-def test_the_energy_distance_is_its_definition():
-    u, v = RNG.random((7, 4)), RNG.random((9, 4))
-
-    def mean_gap(a, b):
-        return np.mean([np.linalg.norm(one - other) for one in a for other in b])
-
-    wanted = 2 * mean_gap(u, v) - mean_gap(u, u) - mean_gap(v, v)
-    np.testing.assert_allclose(today.energy_distance(u, v), wanted, rtol=1e-6)
-    assert abs(today.energy_distance(u, u)) < 1e-7
-
-
-def test_the_nearest_is_the_nearest():
-    x, images = RNG.random((5, 4)), RNG.random((8, 4))
-    rows, distances = today.nearest(x, images)
-    gaps = np.linalg.norm(x[:, None] - images, axis=-1)
-    np.testing.assert_array_equal(rows, gaps.argmin(axis=1))
-    np.testing.assert_allclose(distances, gaps.min(axis=1), rtol=1e-6)
-
-
-def test_the_judge_says_three_things_of_pictures():
-    x, images, test = RNG.random((6, 4)), RNG.random((8, 4)), RNG.random((7, 4))
-    verdict = today.judge(x, images, test)
-    np.testing.assert_allclose(verdict["ink"], x.sum() / 6)
-    np.testing.assert_allclose(verdict["distance"], np.median(today.nearest(x, images)[1]))
-    np.testing.assert_allclose(verdict["energy"], today.energy_distance(x, test))
 
 
 def test_scaled_codes_have_mean_0_and_spread_1(codes):
@@ -66,7 +39,7 @@ def test_log_prior_is_a_density_of_the_code_whatever_its_size(codes, factor):
 
 def test_draws_come_back_in_the_units_of_the_codes(codes):
     prior = Diffusion.create(size=3, hidden=(4,), schedule=Schedule(50))
-    z = np.asarray(prior.with_levels(today.DRAWN).sample(jax.random.key(2), today.DRAWS))
+    z = np.asarray(prior.with_levels(today.DRAWN).sample(jax.random.key(2), judges.DRAWS))
     np.testing.assert_allclose(today.draws_of(prior, codes, 2, 4.0), z * codes.std / 4 + codes.centre, rtol=1e-5)
 
 
@@ -87,13 +60,13 @@ def test_a_prior_is_trained_on_codes(codes):
 
 def test_blocks_are_the_whole(codes, images):
     model = vaelib.VAE.create(seed=1, latent=3, hidden=(8,), pixels=36)
-    for num in (1, today.BLOCK, today.BLOCK + 7):
+    for num in (1, common.BLOCK, common.BLOCK + 7):
         x = np.resize(images, (num, 36))
         q = model.encode(x)
         found = today.Codes(model, x, x)
         np.testing.assert_allclose(found.mu, q.mu, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(found.spread, np.exp(q.log_var / 2), rtol=1e-4)
-        np.testing.assert_allclose(today.decoded(model, q.mu), model.decode(q.mu).mean, rtol=1e-4)
+        np.testing.assert_allclose(common.decoded(model, q.mu), model.decode(q.mu).mean, rtol=1e-4)
 
 
 def test_every_run_ships():

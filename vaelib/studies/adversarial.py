@@ -20,8 +20,8 @@ from vaelib.checks import AnyArray
 from vaelib.distributions import Gaussian
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import elbo, reconstruction
-from vaelib.studies.common import Entries, rounded
-from vaelib.studies.today import DRAWS, decoded, judge, squared_error
+from vaelib.studies.common import Entries, decoded, rounded
+from vaelib.studies.judges import DRAWS, judge, squared_error
 from vaelib.training import fit
 
 SEEDS = tuple(range(5))

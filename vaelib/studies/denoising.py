@@ -15,7 +15,7 @@ from vaelib.latents import codes
 from vaelib.models import VAE
 from vaelib.pretrained import load_pretrained
 from vaelib.studies.common import Entries
-from vaelib.studies.today import nearest, squared_error
+from vaelib.studies.judges import nearest_label, squared_error
 from vaelib.training import epochs
 
 SEEDS, FEW, MANY = (0, 1, 2), 4, 28
@@ -54,8 +54,3 @@ def trained_on(images, labels, clean, its_labels, seed: int, stops: tuple[int, .
 def _gain(gained) -> dict:
     """The mean gain of the images, and its standard error."""
     return {"gain": float(gained.mean()), "gain_error": float(gained.std() / np.sqrt(len(gained)))}
-
-
-def nearest_label(x, images, labels) -> np.ndarray:
-    """The label of the nearest of the images, for each row of x."""
-    return labels[nearest(x, images)[0]]

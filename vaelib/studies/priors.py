@@ -13,8 +13,8 @@ import numpy as np
 from vaelib.data import load_mnist
 from vaelib.evaluation import evaluate
 from vaelib.studies import today
-from vaelib.studies.common import Entries, rounded
-from vaelib.studies.denoising import nearest_label
+from vaelib.studies.common import Entries, decoded, rounded
+from vaelib.studies.judges import DRAWS, judge, nearest_label, squared_error
 
 EPOCHS, CLASSES = 40, 10
 
@@ -34,8 +34,8 @@ def closed_forms(codes: today.Codes, seed: int = 0) -> dict[str, tuple[np.ndarra
     fitted = scipy.stats.multivariate_normal(codes.centre, np.cov(z.T), seed=rng)
     mixture = GaussianMixture(CLASSES, init_params="k-means++", tol=1e-2, random_state=seed).fit(z)
     one = {"N(0, I)": normal, "1 Gaussian": fitted}
-    drawn = {name: (p.rvs(today.DRAWS), float(p.logpdf(codes.test).mean())) for name, p in one.items()}
-    shuffled = rng.permutation(mixture.sample(today.DRAWS)[0])  # it draws component by component
+    drawn = {name: (p.rvs(DRAWS), float(p.logpdf(codes.test).mean())) for name, p in one.items()}
+    shuffled = rng.permutation(mixture.sample(DRAWS)[0])  # it draws component by component
     return drawn | {"10 Gaussians": (shuffled, float(mixture.score(codes.test)))}
 
 
@@ -48,18 +48,17 @@ def _run(seed: int, data, test_data) -> dict:
     (images, labels), (test_images, _) = data, test_data
     model = today.train_vae(images, today.SMALL, seed)
     codes, terms = today.Codes(model, images, test_images, seed), evaluate(model, test_images, jax.random.key(9))
-    again = today.decoded(model, codes.test_mu)
+    again = decoded(model, codes.test_mu)
     prior = today.train_prior(codes.for_prior(half_withheld(labels, seed)), seed, labels=CLASSES, epochs=EPOCHS)
-    asked = np.repeat(np.arange(CLASSES), today.DRAWS // CLASSES)
+    asked = np.repeat(np.arange(CLASSES), DRAWS // CLASSES)
     named, unnamed = (today.draws_of(prior, codes, seed, label=label) for label in (asked, np.full_like(asked, -1)))
     drawn = closed_forms(codes, seed) | {"diffusion": (unnamed, today.log_prior(prior, codes))}
     found: dict[str, Any] = {
-        name: today.judge(today.decoded(model, z), images, test_images) | {"log_pz": p}
-        for name, (z, p) in drawn.items()
+        name: judge(decoded(model, z), images, test_images) | {"log_pz": p} for name, (z, p) in drawn.items()
     }
-    found["reconstructions"] = today.judge(again[today.DRAWS :], images, test_images)
-    found["asked"] = share_right(today.decoded(model, named), asked, images, labels)
-    numbers = rounded({**terms, "error": today.squared_error(again, test_images), "std": codes.std} | found)
+    found["reconstructions"] = judge(again[DRAWS:], images, test_images)
+    found["asked"] = share_right(decoded(model, named), asked, images, labels)
+    numbers = rounded({**terms, "error": squared_error(again, test_images), "std": codes.std} | found)
     return numbers if seed else numbers | {"model": model}
 
 

@@ -12,7 +12,7 @@ from vaelib.checks import AnyArray
 from vaelib.diffusion import Diffusion, diffusion_elbo
 from vaelib.noising import Schedule
 from vaelib.studies.common import Entries, falling, rounded
-from vaelib.studies.today import energy_distance
+from vaelib.studies.judges import energy_distance
 from vaelib.training import fit
 
 HIDDEN, EPOCHS, BATCH, LEARNING_RATE = (128, 128), 40, 250, 5e-3

@@ -8,15 +8,14 @@ from functools import cache, partial
 
 import jax
 import numpy as np
-from jaxtyping import Float
 
-from vaelib.checks import AnyArray
 from vaelib.diffusion import Diffusion, diffusion_elbo
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.noising import Schedule
 from vaelib.objectives import Terms
-from vaelib.studies.common import Entries, falling, rounded
+from vaelib.studies.common import Entries, by_block, decoded, falling, rounded
+from vaelib.studies.judges import DRAWS, judge, squared_error
 from vaelib.training import fit
 
 LATENT, HIDDEN, EPOCHS, BATCH = 16, (200, 200), 30, 125
@@ -24,34 +23,7 @@ BETAS, SEEDS, SMALL = (1.0, 0.1, 0.01), (0, 1, 2), 0.01
 SCALES = (0.1, 10.0)
 PRIOR_HIDDEN, PRIOR_EPOCHS, PRIOR_BATCH, LEARNING_RATE = (256, 256, 256), 120, 250, 2e-3
 FINE, DRAWN = 1_000, 100  # levels in training and for the bound; levels to draw with
-TEST_IMAGES, DRAWS = 2_000, 1_000
-BLOCK = 1_000  # codes or images that one program treats at once
-
-
-def energy_distance(u: Float[AnyArray, "a pixel"], v: Float[AnyArray, "b pixel"]) -> float:
-    """2 E‖u - v‖ - E‖u - u'‖ - E‖v - v'‖ ≥ 0, means over all pairs of two clouds; 0 for equal distributions only."""
-
-    def mean_gap(a, b):
-        squared = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
-        return np.mean(np.sqrt(np.maximum(squared, 0)))
-
-    return float(2 * mean_gap(u, v) - mean_gap(u, u) - mean_gap(v, v))
-
-
-def nearest(x: Float[AnyArray, "image pixel"], images: Float[AnyArray, "train pixel"]) -> tuple[np.ndarray, np.ndarray]:
-    """The row of the nearest training image, and the distance to it."""
-    beyond = np.sum(images**2, axis=1) - 2 * x @ images.T  # the squared distance, less ‖x‖²
-    rows = beyond.argmin(axis=1)
-    return rows, np.sqrt(np.maximum(np.sum(x**2, axis=1) + beyond[np.arange(len(x)), rows], 0))
-
-
-def judge(x: Float[AnyArray, "image pixel"], images, test_images) -> dict[str, float]:
-    """Median distance to a training image, ink, and the energy distance to the first 1,000 test images."""
-    return {
-        "distance": float(np.median(nearest(x, images)[1])),
-        "ink": float(np.sum(x, axis=1).mean()),
-        "energy": energy_distance(x, test_images[:DRAWS]),
-    }
+TEST_IMAGES = 2_000
 
 
 def train_vae(images, beta: float, seed: int = 0) -> VAE:
@@ -88,7 +60,7 @@ class Codes:
         """Encode, and draw one code an image."""
         rng = np.random.default_rng(seed)
         (self.mu, log_var), (self.test_mu, test_log_var) = (
-            _by_block(_posterior, model, x) for x in (images, test_images)
+            by_block(_posterior, model, x) for x in (images, test_images)
         )
         self.spread = np.exp(log_var / 2)
         self.drawn = self.mu + self.spread * rng.standard_normal(self.mu.shape, np.float32)
@@ -111,33 +83,10 @@ def log_prior(prior: Diffusion, codes: Codes, factor: float = 1.0) -> float:
     return float(np.mean(terms.elbo)) + codes.mu.shape[1] * float(np.log(factor / codes.std))
 
 
-def decoded(model: VAE, z) -> np.ndarray:
-    """The decoder's means."""
-    return _by_block(_means, model, z)[0]
-
-
-def squared_error(x, images) -> float:
-    """The mean over images of ‖x - image‖²."""
-    return float(np.sum((x - images) ** 2, axis=1).mean())
-
-
-@jax.jit
-def _means(model, z):
-    return (model.decode(z).mean,)
-
-
 @jax.jit
 def _posterior(model, x):
     q = model.encode(x)
     return q.mu, q.log_var
-
-
-def _by_block(function, model, rows) -> tuple[np.ndarray, ...]:
-    """What the function returns for all rows, by one program however many there are; the last block is filled up."""
-    rows = np.asarray(rows, np.float32)
-    blocks = np.resize(rows, (-(-len(rows) // BLOCK), BLOCK, rows.shape[1]))
-    found = zip(*(function(model, block) for block in blocks), strict=True)
-    return tuple(np.concatenate(parts)[: len(rows)] for parts in found)
 
 
 def draws_of(prior: Diffusion, codes: Codes, seed: int = 0, factor: float = 1.0, label=None) -> np.ndarray:
