@@ -23,7 +23,7 @@ TRAINING, VALIDATION = 9_000, 1_000  # images to train on, and those after them 
 BUGS = ("none", "mean over pixels", "forgotten ½", "stopped gradient", "log sigma for log sigma²")
 SPREADS = ("of each image", "of each dimension", "equal to the mean")
 RATES = {
-    "SGD": (2e-3, 5e-3, 1e-2, 2e-2),
+    "SGD": (2e-3, 5e-3, 7e-3, 1e-2, 2e-2),
     "SGD with momentum": (1e-3, 4e-3, 6e-3, 1e-2),
     "Adam": (1e-3, 5e-3, 1e-2, 3e-2),
 }
@@ -99,7 +99,7 @@ def _with_spread(build, latent: int, epochs: int, seed: int, images, test_images
 
 
 def optimizers(images, test_images) -> Entries:
-    """SGD, SGD with momentum and Adam at four rates each, after a short race and after a long one."""
+    """SGD, SGD with momentum and Adam, each at four rates or five, after a short race and after a long one."""
     training, validation = images[:TRAINING], images[TRAINING : TRAINING + VALIDATION]
     for epochs in EPOCHS:
         for seed in range(3):
