@@ -361,14 +361,24 @@ def test_keys_decide_the_draws(family):
     [
         (np.ones((2, 3), np.int32), TypeError, "x must be floating point, got dtype int32; convert it"),
         ([[0.5] * 3] * 2, TypeError, "x must be a JAX or NumPy array of floats, got list; convert it"),
-        (np.ones((2, 4), np.float32), ValueError, r"x must have shape \(\*batch, 3\).* got \(2, 4\); reshape"),
+        (
+            np.ones((2, 4), np.float32),
+            ValueError,
+            r"x must have shape .* a dimension of PARAMETER, got \(2, 4\); reshape",
+        ),
         (np.ones((), np.float32), ValueError, r"x must have shape \(\*batch, 3\).* got \(\)"),
-        (np.ones((5, 3), np.float32), ValueError, r"must have shapes that fit, got \(5, 3\) and \(2, 3\); give them"),
+        (
+            np.ones((5, 3), np.float32),
+            ValueError,
+            r"x and PARAMETER must have .*, got \(5, 3\) and \(2, 3\); give them",
+        ),
     ],
 )
 def test_images_that_do_not_fit_are_refused(family, x, error, message):
-    with pytest.raises(error, match=message):
-        family(jnp.zeros((2, 3))).log_prob(x)
+    p = family(jnp.zeros((2, 3)))
+    (parameter, *_) = vars(p)
+    with pytest.raises(error, match=message.replace("PARAMETER", parameter)):
+        p.log_prob(x)
 
 
 @pytest.mark.parametrize("family", [Bernoulli, ContinuousBernoulli])
