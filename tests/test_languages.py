@@ -261,12 +261,15 @@ for name, (color, n) in sorted(runs.items()):
     title.set_text(f"seed {n}".replace("-", "−"))
 ax.set(yticklabels=[f"{'naive' if n else 'ELBO'}, {n}-D" for n in (1, 2)])
 ax.set_title(given)
+rows = {"first row": x} | {f"guess, {n}": x for n in runs}
+rows["last row"], n = x, 3
+figures.digit_rows(rows)
 vaelib.live_figure(fig, update, way=["plain", "mirrored"])
 """
-    elsewhere = words.bound(words.ast.parse('given = "told before"; name = "of another cell"'))
+    elsewhere = words.bound(ast.parse('given = "told before"; name = "of another cell"'))
     found = set(words.drawn(source, elsewhere))
     assert found >= {"usual", "wide", "narrow", "seed {0}", "naive, {0}-D", "ELBO, {0}-D", "told before"}
-    assert found >= {"plain", "mirrored"}
+    assert found >= {"plain", "mirrored", "first row", "guess, {0}", "last row"}
     assert not found & {"a-file", "of another cell"}
 
 
@@ -302,6 +305,7 @@ def test_the_choices_of_a_slider_are_told_and_code_gets_its_own():
     [
         ("2 dimensions", "2차원"),
         ("hidden dimensions", "hidden dimensions"),
+        ("$z_{3}$, activity 0.52", "$z_{3}$, 활성도 0.52"),
         ("learned decoder\nt = 0.5", "학습한 디코더\nt = 0.5"),
         ("learned decoder\nsome words", "learned decoder\nsome words"),
         ("epoch 3", "에포크 3"),
@@ -323,7 +327,7 @@ def test_every_pattern_of_a_language_can_be_filled_in():
     for path in PACKAGE.glob("locale/*/LC_MESSAGES/patterns.json"):
         for english, built in json.loads(path.read_text(encoding="utf-8")).items():
             count = len(languages.FIELD.findall(english))
-            assert languages.FIELD.search(built.format(*"0123456789"[:count])) is None
+            assert languages.FIELD.search(built.format(*"abcdefghij"[:count])) is None
 
 
 def test_no_letter_is_an_empty_box():

@@ -89,12 +89,16 @@ def _catalogue(name: str) -> gettext.NullTranslations:
 
 @functools.cache
 def _patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
-    """The texts with fields, as patterns with a group for each, and their translations; the most exact come first."""
+    """The texts with fields, as patterns with a group for each, and their translations; the most exact come first.
+
+    They are for `str.format`: a brace of the text itself stands twice.
+    """
     if name == "en":
         return []
     built = json.loads((LOCALE / name / "LC_MESSAGES" / "patterns.json").read_text(encoding="utf-8"))
     parts = {text: FIELD.split(text) for text in sorted(built, key=lambda text: -len(FIELD.sub("", text)))}
-    return [(re.compile("(.*?)".join(map(re.escape, said)), re.DOTALL), built[text]) for text, said in parts.items()]
+    said = {text: [part.replace("{{", "{").replace("}}", "}") for part in split] for text, split in parts.items()}
+    return [(re.compile("(.*?)".join(map(re.escape, split)), re.DOTALL), built[text]) for text, split in said.items()]
 
 
 @functools.cache
