@@ -130,7 +130,9 @@ def _collected(size: int | None):
 
 
 def _run(size: int | None, arguments: list[str]) -> None:
-    modules = [argument for argument in arguments if argument in TESTS]
+    modules = [argument for argument in arguments if argument.isidentifier()]
+    if not modules or not set(modules) <= TESTS.keys():
+        sys.exit(f"MODULE must be one or more of {', '.join(TESTS)}, got {', '.join(modules) or 'none'}")
     tests = dict.fromkeys(name for module in modules for name in TESTS[module])
     shutil.rmtree(FOLDER, ignore_errors=True)  # mutmut would let results stand that newer tests change
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(FOLDER.absolute() / "compiled")  # most changes leave most programs
@@ -139,7 +141,7 @@ def _run(size: int | None, arguments: list[str]) -> None:
     config().only_mutate = [f"vaelib/{module}.py" for module in modules]
     config().pytest_add_cli_args_test_selection = [f"tests/test_{name}.py" for name in tests]
     mutmut.__main__.collect_source_file_mutation_data = _collected(size)
-    options = [argument for argument in arguments if argument not in TESTS]
+    options = [argument for argument in arguments if argument not in modules]
     mutmut.__main__.cli(["run", *options], standalone_mode=False)
     _table()
 
