@@ -13,7 +13,6 @@ import optax
 from flax import nnx
 from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
-from scipy.stats import norm
 
 from vaelib.checks import AnyArray
 from vaelib.data import binarize
@@ -84,11 +83,13 @@ def split_of_kl(q, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     z, z_cloud = mu + std * np.random.default_rng(seed).standard_normal((2, *mu.shape))
 
     def log_cloud(z):
-        each = norm.logpdf(z[:, None], mu, std).sum(axis=-1)
-        return logsumexp(each, axis=1) - np.log(len(mu))
+        return logsumexp(_log_normal(z[:, None], mu, std), axis=1) - np.log(len(mu))
 
-    information = norm.logpdf(z, mu, std).sum(axis=1) - log_cloud(z)
-    return z_cloud, information, log_cloud(z_cloud) - norm.logpdf(z_cloud).sum(axis=1)
+    return z_cloud, _log_normal(z, mu, std) - log_cloud(z), log_cloud(z_cloud) - _log_normal(z_cloud, 0, 1)
+
+
+def _log_normal(z, mu, std) -> np.ndarray:
+    return -0.5 * np.sum(((z - mu) / std) ** 2 + np.log(2 * np.pi * np.square(std)), axis=-1)
 
 
 def measure_pull(model: VAE, x: Float[AnyArray, "image 784"]) -> dict[str, float]:
@@ -101,13 +102,13 @@ def measure_pull(model: VAE, x: Float[AnyArray, "image 784"]) -> dict[str, float
 
 def pull(images, test_images) -> Entries:
     """Each weight of the KL, from five starts."""
-    given = setting(images, test_images)
     for beta in BETAS:
         for seed in SEEDS:
-            yield f"KL counted {beta}, seed {seed}", partial(_pulled, given, beta, seed)
+            yield f"KL counted {beta}, seed {seed}", partial(_pulled, beta, seed, images, test_images)
 
 
-def _pulled(given: Setting, beta: float, seed: int) -> dict[str, float]:
+def _pulled(beta: float, seed: int, images, test_images) -> dict[str, float]:
+    given = setting(images, test_images)
     start = nnx.split(small_vae(seed, given.mean_image))[1]
     end = climb(given.graph, start, given.batches, jax.random.key(seed), beta, EVERYTHING)
     return measure_pull(nnx.merge(given.graph, end), given.test)
@@ -115,14 +116,14 @@ def _pulled(given: Setting, beta: float, seed: int) -> dict[str, float]:
 
 def freezing(images, test_images) -> Entries:
     """The ends with nothing frozen, and with either network frozen, untrained or trained, from five starts."""
-    given = setting(images, test_images)
     for seed in SEEDS:
         for way in WAYS:
-            yield f"frozen: {way}, seed {seed}", partial(_frozen, given, way, seed)
+            yield f"frozen: {way}, seed {seed}", partial(_frozen, way, seed, images, test_images)
 
 
-def _frozen(given: Setting, way: str, seed: int) -> dict[str, float]:
+def _frozen(way: str, seed: int, images, test_images) -> dict[str, float]:
     """Where a network was trained before it is frozen, a new one of another start is trained beside it."""
+    given = setting(images, test_images)
     new, other = (nnx.split(small_vae(start, given.mean_image))[1] for start in (seed, seed + len(SEEDS)))
     train = partial(climb, given.graph, batches=given.batches, beta=1.0)
     end = train(new, key=jax.random.key(seed), free=EVERYTHING)
