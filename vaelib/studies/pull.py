@@ -79,7 +79,8 @@ def split_of_kl(q, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     The two add up to the mean KL to the prior (Hoffman and Johnson 2016). The cloud is the mixture of all q(z|x_n).
     """
-    mu, std = np.float64(q.mu), np.exp(0.5 * np.float64(q.log_var))
+    mu, log_var = (np.asarray(part, np.float64) for part in (q.mu, q.log_var))
+    std = np.exp(0.5 * log_var)
     z, z_cloud = mu + std * np.random.default_rng(seed).standard_normal((2, *mu.shape))
 
     def log_cloud(z):
