@@ -5,7 +5,7 @@ Each takes twelve epochs of 2,000 black-and-white digits. The output starts at t
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import numpy as np
@@ -52,7 +52,8 @@ def setting(images, test_images) -> Setting:
 def small_vae(seed: int, mean_image: Float[AnyArray, "784"]) -> VAE:
     """A code of 2 and a hidden layer of 64, untrained, but for an output that starts at the mean image."""
     model = VAE.create(seed=seed, latent=2, hidden=(64,))
-    model.decoder.output.bias[...] = np.log(mean_image / (1 - mean_image))
+    bias = cast(nnx.Param, model.decoder.output.bias)
+    bias[...] = np.log(mean_image / (1 - mean_image))
     return model
 
 
