@@ -183,6 +183,27 @@ def test_a_single_flipped_bit_is_found(path):
             read_tensors(path)
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_a_record_of_every_depth_is_read_or_refused(path, opened, closed):
+    for depth in (99, 100, *range(900, 1010)):  # about Python's own limit, wherever the call stands
+        save_file({"x": np.zeros(3)}, path, metadata={"vaelib": '{"a": ' + opened * depth + "0" + closed * depth + "}"})
+        if depth == 99:
+            assert read_tensors(path)[1].keys() == {"a"}
+        else:
+            with pytest.raises(ValueError, match=r"some\.safetensors' must (hold a record nested|be a whole)"):
+                read_tensors(path)
+
+
+def test_what_is_written_can_be_read_however_deep(path):
+    deep = 0
+    for _ in range(99):
+        deep = [deep]
+    write_tensors(path, {}, {"a": deep}, overwrite=False)
+    assert read_tensors(path)[1] == {"a": deep}
+    with pytest.raises(TypeError, match="nested at most 100 deep"):
+        write_tensors(path, {}, {"a": [deep]}, overwrite=True)
+
+
 def test_a_record_nested_without_end_is_refused(path):
     save_file({"x": np.zeros(3)}, path, metadata={"vaelib": '{"a": ' + "[" * 100_000})
     with pytest.raises(ValueError, match="must be a whole safetensors file"):

@@ -26,6 +26,7 @@ ENCODED = "encoded"  # what the record calls its notes on such bytes, and on ran
 CHECKSUM = "sha256"  # and what it calls the checksum of the tensors and of all else in the record
 # safetensors writes the header's strings in random order: with one alone, equal content gives equal bytes.
 HEADER_KEY = "vaelib"
+DEEPEST = 100  # lists and dicts inside of one another in a record; Python's own limit depends on who calls
 
 
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, object], metadata: dict, *, overwrite: bool) -> None:
@@ -39,6 +40,8 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, object], metada
     """
     if not isinstance(metadata, dict) or {ENCODED, CHECKSUM} & metadata.keys():
         raise TypeError(f"metadata must be a dict without the names {ENCODED!r} and {CHECKSUM!r}, got {metadata!r}")
+    if _is_deeper(metadata, DEEPEST):
+        raise TypeError(f"metadata must be nested at most {DEEPEST} deep, got a deeper dict; store less of it")
     arrays, notes = {}, {}
     for name, tensor in tensors.items():
         arrays[name], note = _encode(tensor, f"tensors[{name!r}]")
@@ -72,6 +75,8 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
         ) from error
     if not isinstance(record, dict):
         raise ValueError(f"{where} must be a file saved by vaelib, got a safetensors file without its record")
+    if _is_deeper(record, DEEPEST):
+        raise ValueError(f"{where} must hold a record nested at most {DEEPEST} deep, got a damaged or foreign one")
     checksum = record.pop(CHECKSUM, None)  # files of earlier versions have none
     if checksum not in (None, _checksum(tensors, record)):
         raise ValueError(f"{where} is damaged: its content is not what was written; restore it, or make it again")
@@ -81,6 +86,15 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
         }, record
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{where} must say how its tensors are encoded, got a damaged record ({error})") from error
+
+
+def _is_deeper(record: dict, limit: int) -> bool:
+    """Whether lists, tuples and dicts lie more than `limit` deep inside of one another, the record itself as one."""
+    level: list = [record]
+    for _ in range(limit):
+        parts = [part for node in level for part in (node.values() if isinstance(node, dict) else node)]
+        level = [part for part in parts if isinstance(part, dict | list | tuple)]
+    return bool(level)
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], record: dict) -> str:

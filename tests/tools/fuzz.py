@@ -7,6 +7,7 @@ atheris changes good files, looks at which lines of vaelib each change reaches, 
 ones. An input that crashes a reader is written to the folder this is run in.
 """
 
+import functools
 import io
 import json
 import random
@@ -31,8 +32,10 @@ with atheris.instrument_imports(include=["vaelib"]):
 
 REFUSALS = (ValueError, TypeError, FileNotFoundError)
 LONGEST = 4096  # bytes of an input
+NESTED = functools.reduce(lambda inner, _: [inner], range(150), 0)  # deeper than a record may be
 # What a value of a record is replaced by.
 VALUES = [
+    NESTED,
     None,
     True,
     -1,
