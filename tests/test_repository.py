@@ -75,6 +75,19 @@ def test_the_site_is_published_by_the_command_that_builds_it():
     assert "`python docs/build.py`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
+def test_the_notebooks_in_other_languages_are_run_once_and_handed_on():
+    path = ROOT / ".github" / "workflows" / "site.yml"
+    assert steps(path).count("python docs/build.py notebooks") == 1
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    given, taken = (
+        [step["with"] for step in jobs[job]["steps"] if f"actions/{way}-artifact@" in step.get("uses", "")]
+        for job, way in (("build", "upload"), ("editions", "download"))
+    )
+    assert jobs["editions"]["needs"] == "build"
+    assert [(with_["name"], with_["path"]) for with_ in given] == [(with_["name"], with_["path"]) for with_ in taken]
+    assert taken[0]["path"] == "build/notebooks"
+
+
 def test_actions_are_pinned_to_a_commit():
     used = [line for path in WORKFLOWS for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
     assert used
