@@ -273,7 +273,7 @@ def test_checkpoints_are_not_overwritten_or_mixed_up(digits, tmp_path):
         (
             {"corrupt": lambda x, key: x[:, :3]},
             ValueError,
-            r"corrupt must return images of x's shape, \(128, 784\), got shape \(128, 3\)$",
+            r"corrupt must return images of x's shape, \(128, 784\), got shape \(128, 3\)",
         ),
     ],
 )
