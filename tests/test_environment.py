@@ -1,11 +1,14 @@
 """environment.yml, for conda, the lock, and pyproject.toml, for pip, ask for the same packages."""
 
+import platform
 import re
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[1]
@@ -61,15 +64,37 @@ def test_the_card_is_installed_directly(environment):
     assert card <= direct
 
 
+LOCK = ROOT / "tests" / "machines" / "lock.txt"
+ENTRY = re.compile(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
+
+
+def locked():
+    """The versions of the lock by name."""
+    return {name: version for name, version, _ in ENTRY.findall(LOCK.read_text(encoding="utf-8"))}
+
+
 def test_the_lock_names_a_version_and_a_hash_of_everything_that_is_needed(project):
-    lock = (ROOT / "tests" / "machines" / "lock.txt").read_text(encoding="utf-8")
-    entries = re.findall(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.MULTILINE)
-    versions = {name: version for name, version, _ in entries}
+    lock, versions = LOCK.read_text(encoding="utf-8"), locked()
     for requirement in map(Requirement, required(project)):
         assert requirement.specifier.contains(versions[requirement.name]), requirement
     left = re.sub(r"^(#.*|[\w.-]+==.*|    --hash=.*)\n", "", lock, flags=re.MULTILINE)
     assert not left, "no address of an index, no file of this machine"
-    assert lock.count("==") == len(entries)
+    assert lock.count("==") == len(versions)
+
+
+@pytest.mark.slow
+def test_the_lock_installs_and_the_first_notebook_runs_there(tmp_path):
+    nbformat, runtime = pytest.importorskip("nbformat"), pytest.importorskip("runtime")
+    if (sys.version_info[:2], sys.platform, platform.machine()) != ((3, 11), "linux", "x86_64"):
+        pytest.skip("the lock is of Python 3.11 on Linux, x86-64")
+    fresh = runtime.Runtime(tmp_path, sys.executable, "--require-hashes", "-r", str(LOCK))
+    fresh.pip("install", "--no-deps", "-e", str(ROOT))
+    packages = fresh.packages()
+    versions = {canonicalize_name(name): version for name, version in locked().items()}
+    assert {name: packages[name] for name in versions} == versions
+    assert packages.keys() - versions.keys() <= {"vaelib", "pip", "setuptools"}
+    outputs = fresh.run(nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4))
+    assert any("image/png" in output for output in outputs)
 
 
 def test_the_python_of_the_environment_is_one_the_project_supports(environment, project):

@@ -1,6 +1,7 @@
 """The wheel, outside the checkout: it carries digits, weights and pages, and the notebooks install it by themselves."""
 
 import contextlib
+import functools
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import nbformat
 import pytest
 import stamp
 from loopback import serve
-from runtime import Runtime, colab_runtime
+from runtime import PUBLISHED, Runtime, published_runtime
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
@@ -64,9 +65,9 @@ def fresh(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def colab(tmp_path_factory):
-    """A runtime with Colab's published packages."""
-    return colab_runtime(tmp_path_factory.mktemp("colab"))
+def hosts(tmp_path_factory):
+    """Runtimes with the packages that hosts of notebooks have published, each made when it is first asked for."""
+    return functools.cache(lambda host: published_runtime(tmp_path_factory.mktemp(host), host))
 
 
 @contextlib.contextmanager
@@ -93,33 +94,35 @@ def install(runtime: Runtime, source: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("host", PUBLISHED)
 @pytest.mark.parametrize(
     ("form", "origin"), [("uploaded", '"file:///'), ("release", "/releases/download/"), ("git", '"vcs": "git"')]
 )
-def test_the_setup_cell_changes_no_package_of_colab(colab, wheel, tmp_path, form, origin):
-    colab.uninstall("vaelib")
-    before = colab.packages()
+def test_the_setup_cell_changes_no_package_of_a_host(hosts, host, wheel, tmp_path, form, origin):
+    runtime = hosts(host)
+    runtime.uninstall("vaelib")
+    before = runtime.packages()
     if form == "uploaded":
-        shutil.copy(wheel, colab.folder)
+        shutil.copy(wheel, runtime.folder)
         source = stamp.setup_cell("")
-        install(colab, source)
+        install(runtime, source)
     else:
-        with github(tmp_path, wheel if form == "release" else None) as host:
-            source = stamp.setup_cell(REPOSITORY, host=host)
-            install(colab, source)
-    after = colab.packages()
+        with github(tmp_path, wheel if form == "release" else None) as address:
+            source = stamp.setup_cell(REPOSITORY, host=address)
+            install(runtime, source)
+    after = runtime.packages()
     assert {name: after.get(name) for name in before} == before
     assert "vaelib" in after
     assert {"vaelib", "jaxtyping", "wadler-lindig", "jedi"} >= after.keys() - before.keys()
-    assert origin in colab.origin("vaelib")
-    assert install(colab, source) == []  # the second time, with nothing to install from, nothing is tried
+    assert origin in runtime.origin("vaelib")
+    assert install(runtime, source) == []  # the second time, with nothing to install from, nothing is tried
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("packages", ["fresh", "colab"])
-def test_notebooks_run_on_what_their_setup_cell_installs(packages, wheel, path, request):
-    runtime = request.getfixturevalue(packages)
+@pytest.mark.parametrize("packages", ["fresh", *PUBLISHED])
+def test_notebooks_run_on_what_their_setup_cell_installs(packages, wheel, path, hosts, request):
+    runtime = request.getfixturevalue("fresh") if packages == "fresh" else hosts(packages)
     shutil.copy(wheel, runtime.folder)
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[1].source == stamp.setup_cell(stamp.configured_repository())

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 from classic import Classic
 from lab import FRAMES, assert_labs_hand_over, drag, watched
-from runtime import colab_runtime
+from runtime import published_runtime
 
 import vaelib
 
@@ -45,7 +45,7 @@ def classic(tmp_path_factory):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
-    server = Classic(colab_runtime(folder, f"{wheel}[notebooks]"))
+    server = Classic(published_runtime(folder, "colab", f"{wheel}[notebooks]"))
     yield server
     server.close()
 

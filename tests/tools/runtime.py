@@ -13,8 +13,9 @@ from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from packaging.utils import canonicalize_name
 
-COLAB = Path(__file__).parents[1] / "machines" / "colab-2026-08-19.txt"
-COLAB_PYTHON = "3.13"
+MACHINES = Path(__file__).parents[1] / "machines"
+# The Pythons and the packages that hosts of notebooks have published.
+PUBLISHED = {"colab": ("3.13", "colab-2026-08-19.txt"), "kaggle": ("3.12", "kaggle-2026-06-17.txt")}
 
 
 class Runtime:
@@ -58,12 +59,14 @@ class Runtime:
         return [str(output) for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def colab_runtime(folder: Path, *more: str) -> Runtime:
-    """A runtime of Colab's published packages and of `more`; skips the test where Colab's Python is not installed."""
-    found = shutil.which(f"python{COLAB_PYTHON}") if sys.version_info[:2] != (3, 13) else sys.executable
+def published_runtime(folder: Path, host: str, *more: str) -> Runtime:
+    """A runtime of a host's published packages and of `more`; skips the test where its Python is not installed."""
+    version, packages = PUBLISHED[host]
+    is_ours = sys.version_info[:2] == tuple(map(int, version.split(".")))
+    found = sys.executable if is_ours else shutil.which(f"python{version}")
     if found is None or subprocess.run([found, "-c", ""], capture_output=True).returncode:
-        pytest.skip(f"Colab's Python is {COLAB_PYTHON}, which is not on the PATH")
-    runtime = Runtime(folder, found, "--no-deps", "-r", str(COLAB))
+        pytest.skip(f"the Python of {host} is {version}, which is not on the PATH")
+    runtime = Runtime(folder, found, "--no-deps", "-r", str(MACHINES / packages))
     if more:
         runtime.pip("install", *more)
     return runtime
