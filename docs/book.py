@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from editions import address_in, frames_in
+from editions import TRANSLATED, address_in, frames_in
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -26,7 +26,6 @@ DOCS = Path(__file__).parent
 # What a notebook folds away, the description that follows, and a caption.
 FOLDED = re.compile(r"(?<=<summary>)[^<]+|(?<=</summary>)[^<]+(?=</details>)|(?<=<div><em>)[^<]+(?=</em>)")
 FRAMES = DOCS.parent / "figures" / "live"  # by `python tests/tools/notebook.py frames`
-TRANSLATED = tomllib.loads((DOCS / "translated.toml").read_text(encoding="utf-8"))
 # What a page says that is shown in English among pages of another language.
 UNTRANSLATED = {"ko": "이 페이지는 아직 한국어로 다 옮기지 못했습니다. 옮기지 못한 곳은 영어로 보여 드립니다."}
 # The notebooks' own explorers need a kernel; in the book these stand in for them.

@@ -11,7 +11,6 @@ Nothing is fetched from the network, and only the last runs notebooks.
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import click
@@ -19,11 +18,11 @@ import editions
 import front
 import words
 from babel.messages.pofile import read_po
+from editions import LANGUAGES, TRANSLATED
 from sphinx_intl.basic import update
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
-TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
 
 
 def sphinx(*arguments: str, language: str = "en") -> None:
@@ -64,7 +63,7 @@ def main(ctx, output):
     for language in TRANSLATED:
         sphinx("-b", "html", ".", str(output / language), language=language)
         editions.write_downloads(language, output / language / "notebooks")
-    for language in ("en", *TRANSLATED):
+    for language in LANGUAGES:
         front.write_front(output if language == "en" else output / language, language)
     click.echo(f"open {output / 'index.html'}")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "docs")]
+from editions import LANGUAGES  # noqa: E402 (it lies beside this file)
+
 pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 repository = pyproject["tool"]["vaelib"]["repository"]
 
@@ -26,6 +28,8 @@ extensions = [
     "sphinx-mathjax-offline",
     "sphinxcontrib.bibtex",
     "book",
+    "figure_numbers",
+    "citations",
 ]
 root_doc = "docs/index"
 include_patterns = ["docs/*.md", "notebooks/[0-9]*.ipynb"]
@@ -41,6 +45,8 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "unsrt"
+bibtex_cite_id = "{key}"
+bibtex_tooltips = False  # citations.js shows the entry, to the keyboard and to fingers, too
 
 default_role = "literal"
 autodoc_member_order = "bysource"
@@ -60,8 +66,8 @@ templates_path = ["templates"]
 html_static_path = ["static"]
 html_favicon = "static/icon.svg"
 html_css_files = ["book.css"]
-html_js_files = [("book.js", {"defer": "defer"})]
-html_context = {"default_mode": "auto"}
+html_js_files = [("book.js", {"defer": "defer"}), ("citations.js", {"defer": "defer"})]
+html_context = {"default_mode": "auto", "languages": LANGUAGES}
 html_copy_source = False
 html_sidebars = {"**": ["home.html", "icon-links.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_show_sourcelink = False

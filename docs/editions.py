@@ -3,11 +3,13 @@
 import itertools
 import os
 import re
+import tomllib
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import nbformat
 import words
+from babel import Locale
 from babel.messages import Catalog
 from nbclient import NotebookClient
 from nbformat import NotebookNode
@@ -15,6 +17,8 @@ from translate import texts, translated
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
+TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))  # by language
+LANGUAGES = {language: Locale.parse(language).get_display_name() for language in ("en", *TRANSLATED)}  # by themselves
 README = ROOT / "README.md"
 RUN = ROOT / "build" / "notebooks"  # a folder for each language
 LIVE = ROOT / "build" / "live"  # the same, of the live figures' pictures

@@ -14,7 +14,7 @@ import jinja2
 import nbformat
 import yaml
 from babel.messages import Catalog
-from editions import address_in, lookup
+from editions import LANGUAGES, address_in, lookup
 from jinja2.ext import babel_extract
 from PIL import Image
 from translate import texts
@@ -58,7 +58,6 @@ ROWS = (
     (("09", "10"), "on your own data, and today"),
     (("11", "12"), ""),
 )
-LANGUAGES = {"en": "English", "ko": "한국어"}  # as their readers call them
 TIME = re.compile(r"\*\*Time\*\*:")
 MATHS = re.compile(r"\$(.+?)\$")
 

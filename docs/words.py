@@ -25,7 +25,7 @@ from vaelib.languages import FIELD
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
-BOOK = ROOT / "docs" / "book.py"  # says a few words on the pages, too
+BOOK = (ROOT / "docs" / "book.py", ROOT / "docs" / "figure_numbers.py")  # say a few words on the pages, too
 KEYWORDS = {"tr": None}
 
 
@@ -39,7 +39,7 @@ def praises(path: Path) -> Iterator[tuple[int, str]]:
 def template() -> Catalog:
     """All words of the package, each with the files that say it."""
     words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
-    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), BOOK]):
+    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *BOOK]):
         place = path.relative_to(ROOT).as_posix()
         with path.open("rb") as file:
             options = {"encoding": "utf-8", "parse_template_string": True}

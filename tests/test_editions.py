@@ -1,6 +1,7 @@
 """The README and the notebooks in other languages are made of the English ones, and in step with them."""
 
 import json
+import tomllib
 
 import nbformat
 import pytest
@@ -8,6 +9,7 @@ import pytest
 pytest.importorskip("sphinx_intl")
 
 import editions
+import front
 import translate
 
 NOTEBOOKS = sorted(editions.ROOT.glob("notebooks/[0-9]*.ipynb"))
@@ -67,6 +69,14 @@ $$ x = 1 $$
 
 마지막.
 </details>"""
+
+
+def test_the_languages_of_the_site_are_those_that_are_kept_complete():
+    complete = tomllib.loads((editions.ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))
+    assert list(editions.LANGUAGES) == ["en", *complete]
+    assert editions.LANGUAGES["ko"] == "한국어"
+    assert list(front.languages_from("ko")) == list(editions.LANGUAGES)
+
 
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 """The site as built: no dead link, no picture without words, every claim linked, nothing from another machine."""
 
+import calendar
 import re
 import subprocess
 import sys
@@ -117,6 +118,9 @@ def test_every_claim_names_its_control():
 
 
 every_language = pytest.mark.parametrize("language", [".", "ko"])
+every_notebook = pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("notebooks/[0-9]*.ipynb")), ids=lambda path: path.stem
+)
 
 
 @every_language
@@ -155,7 +159,7 @@ def test_the_lab_is_one_file_that_the_site_leads_to(language, pages, site):
         assert folder / "lab.html" in places, name
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/[0-9]*.ipynb")), ids=lambda path: path.stem)
+@every_notebook
 def test_a_page_in_another_language_offers_its_notebook(path, pages, site):
     (link,) = pages[site / "ko" / "notebooks" / f"{path.stem}.html"].select("p.download a")
     made = nbformat.read(site / "ko" / "notebooks" / link["href"], as_version=4)
@@ -168,6 +172,68 @@ def test_live_figures_are_told_in_the_language_of_their_page(site):
     name = "explorers/02_naive_likelihood-2.html"
     assert '"label":"draws n"' in (site / name).read_text(encoding="utf-8")
     assert '"label":"draws n"' not in (site / "ko" / name).read_text(encoding="utf-8")
+
+
+@every_language
+@every_notebook
+def test_figures_are_numbered_in_the_order_of_the_page(language, path, pages, site):
+    page = pages[site / language / "notebooks" / f"{path.stem}.html"]
+    labels = page.select("a.figure-number")
+    word = {".": "Figure", "ko": "그림"}[language]
+    assert [label.get_text() for label in labels] == [
+        f"{word} {int(path.stem[:2])}.{number}" for number in range(1, len(labels) + 1)
+    ]
+    live = page.select("figure.explorer")
+    still = [picture for picture in page.select('.cell_output img[src*="_images/"]') if not next_live(picture)]
+    assert len(labels) == len(live) + len(still) > 0
+    for label in labels:
+        place = page.find(id=label["href"].removeprefix("#"))
+        shown = place.find_next(["img", "iframe"])
+        captioned = label.find_previous(["img", "iframe"])
+        assert shown is captioned, label.get_text()
+
+
+def next_live(output):
+    """The live figure that stands in the place of what a cell shows."""
+    following = output.find_parent("div", class_="cell").find_next_sibling()
+    while following is not None and following.name == "span":  # the target of a link
+        following = following.find_next_sibling()
+    return following if following is not None and following.name == "figure" else None
+
+
+DATED = re.compile(r"(?:et al\.|등|[A-ZÀ-Þ][\w-]+),? \(?(?:1[89]|20)\d\d\b\)?")
+MONTHS = re.compile(rf"\b(?:{'|'.join(calendar.month_name[1:])}) \d{{4}}")
+
+
+def test_each_citation_leads_to_its_entry_and_brings_it_along(pages, site):
+    entries = {tag["id"]: tag for tag in pages[site / "docs" / "references.html"].select("div.citation[id]")}
+    assert len(entries) > 50
+    cited = set()
+    for path, page in pages.items():
+        for link in page.select("a.cited"):
+            key = link["href"].partition("#")[2]
+            note = page.find(id=link["aria-describedby"])
+            said = [" ".join(tag.get_text().split()) for tag in (note, entries[key].p)]
+            assert said[0] == said[1]
+            assert note["role"] == "tooltip"
+            assert note.has_attr("hidden"), f"{path.name}: out of sight until it is asked for"
+            cited.add(key)
+    assert len(cited) > 45
+
+
+@every_language
+def test_no_citation_of_a_page_lacks_its_entry(language, pages, site):
+    places = [*(site / language).glob("notebooks/*.html"), *(site / language).glob("docs/*.html")]
+    lacking = []
+    for path in places:
+        if path.stem == "references":
+            continue
+        article = bs4.BeautifulSoup(str(pages[path].article), "html.parser")
+        for part in article.select("a, pre, code, h1, h2, h3, .notes, .math"):
+            part.replace_with("§")
+        text = MONTHS.sub("", " ".join(article.get_text().split()))
+        lacking += [f"{path.stem}: {found[0]}" for found in DATED.finditer(text) if "§" not in text[found.end() :][:3]]
+    assert not lacking
 
 
 @pytest.mark.parametrize(
@@ -193,9 +259,7 @@ def test_every_widget_shows_something_without_a_kernel(pages, site):
         shown = pages[site / "notebooks" / f"{path.stem}.html"].select("div.cell")
         for number, (cell, place) in enumerate(zip(code, shown, strict=True)):
             if any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs):
-                follows = place.find_next_sibling()
-                live = follows is not None and follows.name == "figure" and follows.iframe
-                assert place.select(".cell_output img, .cell_output pre, .cell_output table") or live, (
+                assert place.select(".cell_output img, .cell_output pre, .cell_output table") or next_live(place.div), (
                     f"{path.stem}, code cell {number}"
                 )
 
