@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,19 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [other]
     prepare_folder(tmp_path / "new" / "a.bin")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_folder_may_be_tried_while_another_process_clears_it(tmp_path, monkeypatch):
+    write = Path.write_bytes
+
+    def write_and_clear(self, content):
+        write(self, content)
+        for file in tmp_path.iterdir():
+            file.unlink()
+
+    monkeypatch.setattr(Path, "write_bytes", write_and_clear)
+    prepare_folder(tmp_path / "a.bin")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_claimed_file_is_no_other_processs_until_it_is_released(tmp_path):

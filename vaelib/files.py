@@ -80,7 +80,7 @@ def prepare_folder(path: str | os.PathLike, *, claimed: bool = False) -> None:
         _sweep(target, older=0)
     probe = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     probe.write_bytes(b"\0")
-    probe.unlink()
+    probe.unlink(missing_ok=True)  # the process that claims the file may have swept it away
 
 
 def write_json(path: str | os.PathLike, content: dict) -> None:
