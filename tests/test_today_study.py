@@ -10,8 +10,6 @@ from vaelib.diffusion import Diffusion, diffusion_elbo
 from vaelib.noising import Schedule
 from vaelib.studies import common, judges, today
 
-RNG = np.random.default_rng(0)
-
 
 @pytest.fixture(scope="module")
 def codes(images):

@@ -356,7 +356,7 @@ def test_a_signal_that_is_ignored_or_handled_outside_of_python_stays_so(monkeypa
         ({"binarize": "no"}, "binarize must be True or False, got 'no'"),
         ({"progress": "no"}, "progress must be True or False, got 'no'"),
         ({"resume": "no"}, "resume must be True or False, got 'no'"),
-        ({"corrupt": lambda x, key: None}, r"corrupt must return images of x's shape, \(128, 784\), got None"),
+        ({"corrupt": lambda x, key: None}, r"corrupt must return images of x's shape, \(128, 784\), got NoneType"),
     ],
 )
 def test_what_is_no_function_and_no_truth_is_refused(digits, options, message):

@@ -62,9 +62,13 @@ class Step:
 def _corrupted(corrupt, x, key):
     noisy = corrupt(x, key)
     if not hasattr(noisy, "shape"):
-        raise TypeError(f"corrupt must return images of x's shape, {x.shape}, got {type(noisy).__name__}")
+        raise TypeError(
+            f"corrupt must return images of x's shape, {x.shape}, got {type(noisy).__name__}; return an array"
+        )
     if noisy.shape != x.shape:
-        raise ValueError(f"corrupt must return images of x's shape, {x.shape}, got shape {noisy.shape}")
+        raise ValueError(
+            f"corrupt must return images of x's shape, {x.shape}, got shape {noisy.shape}; return one image for each"
+        )
     return noisy
 
 

@@ -41,7 +41,7 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, object], metada
     if not isinstance(metadata, dict) or {ENCODED, CHECKSUM} & metadata.keys():
         raise TypeError(f"metadata must be a dict without the names {ENCODED!r} and {CHECKSUM!r}, got {metadata!r}")
     if _is_deeper(metadata, DEEPEST):
-        raise TypeError(f"metadata must be nested at most {DEEPEST} deep, got a deeper dict; store less of it")
+        raise TypeError(f"metadata must be nested at most {DEEPEST} deep, got a deeper dict; nest it less")
     arrays, notes = {}, {}
     for name, tensor in tensors.items():
         arrays[name], note = _encode(tensor, f"tensors[{name!r}]")
@@ -93,7 +93,7 @@ def _is_deeper(record: dict, limit: int) -> bool:
     level: list = [record]
     for _ in range(limit):
         parts = [part for node in level for part in (node.values() if isinstance(node, dict) else node)]
-        level = [part for part in parts if isinstance(part, dict | list | tuple)]
+        level = list({id(part): part for part in parts if isinstance(part, dict | list | tuple)}.values())  # each once
     return bool(level)
 
 

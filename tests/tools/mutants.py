@@ -10,8 +10,8 @@ Most formulas stand under `@one_program`. mutmut by itself leaves decorated func
 changed copy, and a decorator may register what it decorates. Here the copies have no decorator, and the function that
 chooses among them keeps its own.
 
-A change meets first the tests that were seen to reach its function, the quickest first, and then all others of its
-module: a program that is compiled already hides whom else it serves. A test may take a limited time of the processor.
+A change meets first the tests that were seen to reach its function, the quickest first, and then all others of the
+run: a program that is compiled already hides whom else it serves. A test may take a limited time of the processor.
 What runs out of it is counted by itself, and what no test can be found for after the change is broken, and killed.
 """
 

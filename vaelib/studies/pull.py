@@ -128,10 +128,10 @@ def _frozen(way: str, seed: int, images, test_images) -> dict[str, float]:
     given = setting(images, test_images)
     new, other = (nnx.split(small_vae(start, given.mean_image))[1] for start in (seed, seed + len(SEEDS)))
     train = partial(climb, given.graph, batches=given.batches, beta=1.0)
-    end = train(new, key=jax.random.key(seed), free=EVERYTHING)
-    if way != "nothing":
-        state, network = way.split()
-        start = new if state == "untrained" else with_network(network, end, other)
+    state, _, network = way.partition(" ")
+    end = new if state == "untrained" else train(new, key=jax.random.key(seed), free=EVERYTHING)
+    if network:
+        start = with_network(network, end, other) if state == "trained" else end
         end = train(start, key=jax.random.key(1), free=EVERYTHING | {network: 0.0})
     return rounded({"elbo": held_out_elbo(nnx.merge(given.graph, end), given.test)})
 
