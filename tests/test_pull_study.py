@@ -66,6 +66,3 @@ def test_a_model_that_says_nothing_has_a_perfect_cloud(given):
     measured = pull.measure_pull(silent, np.tile(given.test, (50, 1)))
     assert (measured["information"], measured["cloud"]) == (0, 0)
     assert 0 <= measured["apart"] < 0.05
-    assert pull.held_out_elbo(silent, given.test) == pytest.approx(
-        vaelib.elbo(silent, given.test, jax.random.key(5), num_samples=50).elbo.mean(), rel=1e-2
-    )
