@@ -18,7 +18,9 @@ import pytest
 from flax import nnx
 
 from vaelib import storage
+from vaelib.checkpoints import Checkpoint
 from vaelib.data import salt_and_pepper
+from vaelib.history import History
 from vaelib.models import VAE
 from vaelib.objectives import elbo, importance_weighted_bound
 from vaelib.training import epochs, fit
@@ -100,6 +102,12 @@ def test_another_key_model_or_data_are_refused(x, tmp_path, change, name):
     train(x, tmp_path / "run", count=1)
     with pytest.raises(ValueError, match=rf"\({name}: "):
         train(**({"x": x, "path": tmp_path / "run", "count": 2} | change))
+
+
+def test_a_long_setting_is_cut_to_80_characters(tmp_path):
+    Checkpoint(tmp_path / "run", {"note": "a" * 79}).save((), History())
+    with pytest.raises(ValueError, match=r"\(note: 'a{76}\.\.\. then, 'b{78}' now\)"):
+        Checkpoint(tmp_path / "run", {"note": "b" * 78}).load(())
 
 
 def test_another_sigma_is_refused(x, tmp_path):
@@ -206,6 +214,7 @@ def test_a_checkpoint_of_the_first_format_says_what_to_do_and_goes_on(x, tmp_pat
         train(x, path, count=3)
     names = re.search(r"vouch_for=\((.*?)\)", str(refused.value))[1]
     vouch_for = tuple(name.strip("' ") for name in names.split(","))
+    assert f"did not record all of {', '.join(vouch_for)}; where they are" in str(refused.value)
     whole, resumed = small_model(), small_model(seed=1)
     history = fit(whole, x, KEY, epochs=3, batch_size=8, progress=False)
     assert train(x, path, count=3, model=resumed, vouch_for=vouch_for).epochs == 3

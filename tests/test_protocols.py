@@ -152,8 +152,11 @@ def test_a_decoder_that_returns_numbers_is_refused(images):
         def decode(self, z):
             return self.to_p(z)
 
+    message = (
+        r"Numbers.decode must return a distribution with log_prob and sample, got .*; return a vaelib\.Gaussian, or"
+    )
     for use in (vaelib.elbo, partial(vaelib.log_weights, num_samples=2)):
-        with pytest.raises(TypeError, match=r"Numbers.decode must return a distribution with log_prob and sample, got"):
+        with pytest.raises(TypeError, match=message):
             use(Numbers(rngs=nnx.Rngs(0)), images, KEY)
 
 
@@ -162,6 +165,7 @@ def test_a_posterior_without_a_gradient_is_refused(images):
         def encode(self, x):
             return vaelib.Bernoulli(super().encode(x).mu)
 
+    message = "q must have draws that a gradient passes through, got Bernoulli, .* average over its draws yourself$"
     for use in (vaelib.elbo, partial(vaelib.importance_weighted_bound, num_samples=2)):
-        with pytest.raises(TypeError, match="q must have draws that a gradient passes through, got Bernoulli"):
+        with pytest.raises(TypeError, match=message):
             use(Discrete(rngs=nnx.Rngs(0)), images, KEY)
