@@ -175,6 +175,13 @@ def test_held_out_images_are_binarized_once_by_a_key_of_their_own(images):
         assert not np.array_equal(first, jax.random.bernoulli(key, held_out).astype(np.float32)[: len(first)])
 
 
+def test_held_out_images_are_evaluated_by_the_key_folded_with_0(images):
+    model = small_model()
+    history = fit(model, images, KEY, epochs=2, batch_size=BATCH, held_out=images[:5], progress=False)
+    measured = evaluate(model, images[:5], jax.random.fold_in(KEY, 0))
+    assert {name: values[-1] for name, values in history.held_out.items()} == measured
+
+
 # --- what the loop's owner may do
 
 
@@ -308,6 +315,8 @@ def test_images_among_other_parts_are_binarized_and_corrupted(images):
 def test_parts_that_do_not_fit_are_refused(images, parts, error, message):
     with pytest.raises(error, match=message):
         epochs(small_model(), (images, *parts), KEY)
+    with pytest.raises(error, match=message):
+        evaluate(small_model(), (images, *parts), KEY)
 
 
 def test_data_without_images_is_refused(images):

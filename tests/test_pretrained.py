@@ -2,16 +2,19 @@
 
 import json
 import runpy
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 import vaelib
 from vaelib import pretrained
 from vaelib.pretrained import RESULTS, load_pretrained, pretrained_names
-from vaelib.recipes import RECIPES, Recipe
+from vaelib.recipes import RECIPES, Recipe, make_weights
+from vaelib.results import measure
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,40 @@ def test_half_precision_cost_less_than_a_twentieth_of_a_nat(name, results):
 def test_unknown_names_are_refused_with_the_list():
     with pytest.raises(ValueError, match=r"'bernoulli-z2', .* got 'bernoulli-z3'"):
         load_pretrained("bernoulli-z3")
+
+
+def test_a_recipe_is_a_training_of_these_options(images):
+    bound, config = partial(vaelib.importance_weighted_bound, num_samples=3), {"latent": 2, "pixels": 36}
+    options = {"objective": bound, "binarize": True, "epochs": 2, "batch_size": 8}
+    recipe = Recipe(vaelib.VAE.create, config, peak_learning_rate=0.01, seed=1, hidden=(4,), **options)
+    model, history = recipe.train(images, held_out=images[:3], progress=False)
+    wanted = vaelib.VAE.create(seed=1, hidden=(4,), **config)
+    options |= {"learning_rate": optax.cosine_decay_schedule(0.01, 4), "held_out": images[:3], "progress": False}
+    assert vaelib.fit(wanted, images, jax.random.key(1), **options).held_out == history.held_out
+    assert model.hidden == (4,)
+    np.testing.assert_array_equal(model.encoder.mu.kernel[...], wanted.encoder.mu.kernel[...])
+
+
+def test_a_record_says_how_the_weights_were_made_and_what_they_reach(tmp_path, monkeypatch, images):
+    class Timed(Recipe):
+        def train(self, *arguments, **options):
+            model, history = super().train(*arguments, progress=False, **options)
+            history.seconds = [1.25, 2.11]
+            return model, history
+
+    recipe = Timed(vaelib.VAE.create, {"latent": 2, "pixels": 36}, epochs=2, batch_size=8, evidence_images=5)
+    monkeypatch.setitem(RECIPES, "own", recipe)
+    record = make_weights("own", images, images[:9], tmp_path, samples=7, overwrite=False, command="as here")
+    assert json.loads((tmp_path / "results.json").read_text()) == {"own": record}
+    made = {"training_seconds": 3.4, "training_images": 16, "epochs": 2, "command": "as here", "binarized": False}
+    made |= {"test_images": 9, "samples": 7, "evidence_images": 5}
+    assert {name: record[name] for name in made} == made
+    assert f"JAX {jax.__version__}" in record["machine"]
+    assert "curve" not in record
+    written = vaelib.load_model(tmp_path / "own.safetensors")
+    assert record["elbo"] == measure(written, images[:9], binarize=False)["elbo"]
+    assert record["elbo_float32"] != record["elbo"]
+    assert record["elbo_float32"] == pytest.approx(record["elbo"], abs=0.05)
 
 
 def test_a_recipe_raises_the_weight_of_the_kl_from_0_to_1(images):

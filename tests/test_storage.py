@@ -202,6 +202,8 @@ def test_what_is_written_can_be_read_however_deep(path):
     assert read_tensors(path)[1] == {"a": deep}
     with pytest.raises(TypeError, match="nested at most 100 deep"):
         write_tensors(path, {}, {"a": [deep]}, overwrite=True)
+    with pytest.raises(TypeError, match="nested at most 100 deep"):
+        write_tensors(path, {}, {"a": [deep], "b": []}, overwrite=True)
     endless = {}
     endless |= {"a": endless, "b": endless}  # walked part by part, this would never end
     with pytest.raises(TypeError, match="nested at most 100 deep"):

@@ -16,6 +16,7 @@ from flax import nnx
 
 from vaelib.data import load_mnist
 from vaelib.evaluation import evaluate
+from vaelib.history import History
 from vaelib.interruption import interruption
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder
@@ -206,7 +207,7 @@ def test_nan_stops_with_step_and_term_and_keeps_the_last_good_epoch(digits):
 def test_weights_gone_wrong_in_the_last_step_are_noticed(digits):
     """The last step's loss is still finite; only its update is not."""
     explode = optax.sgd(lambda count: jnp.where(count == 4, jnp.inf, 1e-4))
-    with pytest.raises(FloatingPointError, match="a weight stopped being finite"):
+    with pytest.raises(FloatingPointError, match=r"a weight stopped being finite at the last step of epoch 1\."):
         quiet_fit(small_model(), digits, KEY, epochs=1, batch_size=64, optimizer=explode)
 
 
@@ -267,6 +268,7 @@ def test_checkpoints_are_not_overwritten_or_mixed_up(digits, tmp_path):
         ({"batch_size": 321}, ValueError, "at most the number of images, 320, got 321"),
         ({"batch_size": True}, TypeError, "batch_size"),
         ({"learning_rate": -1.0}, ValueError, "learning_rate"),
+        ({"learning_rate": 0.0}, ValueError, r"learning_rate must be a finite number in \(0, inf\], got 0\.0"),
         ({"learning_rate": float("nan")}, ValueError, "learning_rate"),
         ({"beta": -1.0}, ValueError, "beta"),
         ({"held_out": np.zeros((3, 700), np.float32)}, ValueError, "784"),
@@ -315,6 +317,34 @@ def test_evaluate_is_the_mean_over_all_images(digits, monkeypatch):
         assert got[name] == pytest.approx(float(values.mean()), rel=1e-5)
 
 
+def test_a_mean_over_the_data_is_taken_in_double_precision():
+    """In float32 the sum of 2^24 and 1 is 2^24."""
+    images = np.zeros((2, 784), np.float32)
+    images[1] = 1.0
+
+    def objective(model, x, key):
+        value = jnp.where(x[:, 0] > 0, 1.0, 2.0**24)
+        return Terms(value, jnp.zeros_like(value), value)
+
+    assert evaluate(small_model(), images, KEY, objective=objective)["elbo"] == 2**23 + 0.5
+    history = History()
+    history.add_epoch(Terms(*np.full((3, 2), [2**24, 1], np.float32)), None, 2, 1.0)
+    assert history.train["elbo"] == [2**23 + 0.5]
+
+
+def test_a_history_says_its_latest_elbo_and_its_rates():
+    history = History()
+    assert (str(history), history.images_per_second) == ("no epoch yet", 0.0)
+    terms = Terms(*np.array([[-4.0], [1.0], [-5.0]], np.float32))
+    history.add_epoch(terms, None, 6000, 8.0)
+    assert (str(history), history.images_per_second) == ("ELBO -5.00 nats, 750 images/s", 750.0)
+    for seconds in (4.0, 3.0, 1.0):
+        history.add_epoch(terms, {"recon": -6.0, "kl": 1.25, "elbo": -7.25}, 6000, seconds)
+    assert str(history) == "ELBO -7.25 nats, 6,000 images/s"
+    assert history.images_per_second == 2000.0  # the median, without the first
+    assert history.last_epoch().seconds == 1.0
+
+
 def test_a_signal_that_is_ignored_or_handled_outside_of_python_stays_so(monkeypatch):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -344,11 +374,15 @@ def test_a_signal_that_is_ignored_or_handled_outside_of_python_stays_so(monkeypa
         ({"corrupt": lambda x: x}, r"corrupt must be a function of \(x, key\).*: too many positional arguments"),
         ({"callback": 3}, "callback must be a function of"),
         ({"callback": lambda: 3}, r"callback must be a function of \(epochs done, model, history\).*: too many"),
-        ({"learning_rate": lambda a, b: 1.0}, "learning_rate must be a function of .*: missing a required argument"),
+        (
+            {"learning_rate": lambda a, b: 1.0},
+            r"learning_rate must be a function of \(step\), got .*: missing",
+        ),
         ({"learning_rate": lambda step: "x"}, "learning_rate must be a number, or a schedule.* fails: "),
         ({"learning_rate": lambda step: 1.0 if step < 9 else 0.1}, "learning_rate must be a number, or a schedule"),
         ({"learning_rate": lambda step: jnp.ones(3)}, "learning_rate must be a number, or a schedule.* gives "),
         ({"beta": lambda step: None}, "beta must be a number, or a schedule.* gives None"),
+        ({"beta": lambda step: step < 9}, "beta must be a number, or a schedule.* gives .*bool"),
         ({"devices": "cpu"}, "devices must be a list of JAX's devices, such as .* got 'cpu'"),
         ({"devices": 2}, "devices must be a list of JAX's devices, such as .* got 2"),
         ({"devices": [0]}, "devices must be a list of JAX's devices"),
@@ -357,6 +391,7 @@ def test_a_signal_that_is_ignored_or_handled_outside_of_python_stays_so(monkeypa
         ({"progress": "no"}, "progress must be True or False, got 'no'"),
         ({"resume": "no"}, "resume must be True or False, got 'no'"),
         ({"corrupt": lambda x, key: None}, r"corrupt must return images of x's shape, \(128, 784\), got NoneType"),
+        ({"corrupt": lambda x, key: [x]}, r"corrupt must return .*, got list; return an array"),
     ],
 )
 def test_what_is_no_function_and_no_truth_is_refused(digits, options, message):
