@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax.flatten_util import ravel_pytree
 
 from vaelib import batches, placement
 from vaelib.compilation import jit_sooner, program
@@ -75,7 +76,9 @@ def _corrupted(corrupt, x, key):
 def epoch_of_steps(step: Step, graphdef, state, data, plan):
     """One pass over the data; returns the state, Terms of shape (step,), and whether all weights are finite."""
     state, terms = jax.lax.scan(partial(step, graphdef, data), state, plan)
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state[0])]))
+    with jax.numpy_dtype_promotion("standard"):  # weights of several dtypes
+        weights, _ = ravel_pytree(state[0])  # one check compiles sooner than one for each array
+    finite = jnp.all(jnp.isfinite(weights))
     return placement.on_every_device((state, terms, finite), step.mesh)
 
 
@@ -97,7 +100,7 @@ def copy_to_donate(state):
     return jax.tree.map(jnp.copy, state)
 
 
-@partial(jit_sooner, static_argnums=(0, 1, 2))
+@partial(jit_sooner, level=0, static_argnums=(0, 1, 2))
 def plan_of_epoch(images: int, batch_size: int, mesh, key, epoch):
     """An epoch's steps: their numbers, keys and rows, the images in a new order.
 

@@ -17,6 +17,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from vaelib.checks import AnyArray
+from vaelib.compilation import jit_sooner
 from vaelib.distributions import Gaussian
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import elbo, reconstruction
@@ -86,7 +87,7 @@ def train_adversarial(images, prior: Callable, seed: int, epochs: int = EPOCHS) 
     graph, weights = nnx.split(Pair(seed))
     adam = optax.adam(LEARNING_RATE, b1=MOMENTUM)
 
-    @jax.jit
+    @jit_sooner
     def epoch(state, images, key):
         def step(state, batch):
             (weights, moments), (rows, key) = state, batch

@@ -11,10 +11,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float
 
 from vaelib.checks import AnyArray
+from vaelib.compilation import jit_sooner
 from vaelib.data import binarize
 from vaelib.evidence import log_evidence
 from vaelib.models import VAE
@@ -44,7 +44,7 @@ def log_likelihoods(
     return logits @ x.T - jnp.sum(jax.nn.softplus(logits), axis=-1, keepdims=True)
 
 
-@nnx.jit
+@jit_sooner
 def log_px_on_grid(model, x: Float[Array, "image pixel"]) -> Float[Array, " image"]:
     """Sum over a grid: log p(x) of binary images, by AXIS × AXIS codes of the plane, in nats, shape (image,)."""
 

@@ -8,6 +8,8 @@ import numpy as np
 import optax
 from flax import nnx
 
+from vaelib.compilation import jit_sooner
+
 Entries = Iterator[tuple[str, Callable[[], dict]]]  # each with its name, and what to do for it
 Network = TypeVar("Network", bound=nnx.Module)
 BLOCK = 1_000  # codes or images that one program treats at once
@@ -37,7 +39,7 @@ def decoded(model: nnx.Module, z) -> np.ndarray:
     return by_block(_means, model, z)[0]
 
 
-@jax.jit
+@jit_sooner
 def _means(model, z):
     return (model.decode(z).mean,)
 

@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 
 from vaelib import eight_bit
+from vaelib.compilation import jit_sooner
 from vaelib.data import binarize
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.evaluation import evaluate
@@ -80,7 +81,7 @@ def log_p_of_mean(mean, b):
     return jnp.sum(b * jnp.log(m) + (1 - b) * jnp.log1p(-m), axis=-1)
 
 
-@nnx.jit
+@jit_sooner
 def terms_of_mean(model: VAE, x, key) -> dict:
     """KL, squared error and cross-entropy of the mean, with z drawn from q; each of shape (batch,)."""
     q = model.encode(x)
@@ -92,7 +93,7 @@ def terms_of_mean(model: VAE, x, key) -> dict:
     }
 
 
-@nnx.jit
+@jit_sooner
 def black_and_white_evidence(model: VAE, x, b, key):
     """The estimate of log P(b) by draws of z from q(z|x), where P(b|z) is Π m^b (1 - m)^(1 - b)."""
     q = model.encode(x)
@@ -131,7 +132,7 @@ def _count(model: VAE, images, key) -> eight_bit.Table:
     return eight_bit.Table.count(images[:TABLE_IMAGES], _drawn_mean(model, images[:TABLE_IMAGES], key))
 
 
-@nnx.jit
+@jit_sooner
 def _drawn_mean(model: VAE, x, key):
     return model.decode(model.encode(x).sample(key)).mean
 

@@ -10,6 +10,7 @@ from typing import cast
 import jax
 import numpy as np
 
+from vaelib.compilation import jit_sooner
 from vaelib.data import load_mnist, salt_and_pepper
 from vaelib.latents import codes
 from vaelib.models import VAE
@@ -37,7 +38,7 @@ def _denoiser(seed: int) -> dict:
 def trained_on(images, labels, clean, its_labels, seed: int, stops: tuple[int, ...]) -> dict:
     """Train on; after each of the epochs `stops`: squared error, share read rightly, gain since the one before."""
     model = cast(VAE, load_pretrained("bernoulli-z20"))
-    noisy = np.asarray(jax.jit(NOISE)(clean, jax.random.key(9)))
+    noisy = np.asarray(jit_sooner(NOISE)(clean, jax.random.key(9)))
     digit = partial(nearest_label, images=images, labels=labels)
     measured, before = {}, None
     key, total = jax.random.key(seed), max(stops)

@@ -10,6 +10,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from vaelib.compilation import jit_sooner
 from vaelib.data import binarize, load_mnist
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.evidence import log_evidence
@@ -92,7 +93,7 @@ def _elbo_of_encoder(model, x, key) -> Terms:
     return Terms(recon=recon, kl=kl, elbo=recon - kl)
 
 
-@jax.jit
+@jit_sooner
 def _log_px_by_prior(model, x, key):
     def add(i, log_sum):
         z = jax.random.normal(jax.random.fold_in(key, i), (CHUNK, model.latent))

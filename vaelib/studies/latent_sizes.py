@@ -7,9 +7,9 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from vaelib.compilation import jit_sooner
 from vaelib.data import binarize
 from vaelib.latents import codes, latent_activity
 from vaelib.models import VAE
@@ -24,7 +24,7 @@ EVIDENCE_IMAGES, SAMPLES = 1_000, 500  # the first test images, on which ELBO an
 UNITS_IMAGES = 5_000  # test images on which dimensions are deleted
 
 
-@nnx.jit
+@jit_sooner
 def elbo_by_units(
     model: VAE,
     x: Float[Array | np.ndarray, "batch pixel"],
@@ -77,6 +77,6 @@ def _rounded(values, digits: int) -> list[float]:
     return [round(float(value), digits) for value in values]
 
 
-@nnx.jit
+@jit_sooner
 def _means(model, z):
     return model.decode(z).mean

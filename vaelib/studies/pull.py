@@ -15,6 +15,7 @@ from jaxtyping import Float, PRNGKeyArray
 from scipy.special import logsumexp
 
 from vaelib.checks import AnyArray
+from vaelib.compilation import jit_sooner
 from vaelib.data import binarize
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
@@ -57,7 +58,7 @@ def small_vae(seed: int, mean_image: Float[AnyArray, "784"]) -> VAE:
     return model
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit_sooner, static_argnums=0)
 def climb(graph, weights, batches, key: PRNGKeyArray, beta: float, free: Mapping[str, float]):
     """The weights after climbing recon - beta KL, a step a batch; each network moves by its share in `free`."""
     optimizer = optax.adam(RATE)

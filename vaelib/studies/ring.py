@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from vaelib.checks import AnyArray
+from vaelib.compilation import jit_sooner
 from vaelib.diffusion import Diffusion, diffusion_elbo
 from vaelib.noising import Schedule
 from vaelib.studies.common import Entries, falling, rounded
@@ -31,7 +32,7 @@ def judge(x: Float[AnyArray, "point 2"], fresh: Float[AnyArray, "other 2"]) -> d
     return {"energy": energy_distance(x, fresh), "inside": float(np.mean(np.linalg.norm(x, axis=1) < HOLE))}
 
 
-@jax.jit
+@jit_sooner
 def without_noise(model: Diffusion, z: Float[AnyArray, "point 2"]) -> Float[Array, "point 2"]:
     """Each step goes to alpha_s ẑ_0 + sigma_s eps_hat: one continuous map of z_T. Source: Song et al. (2021), DDIM."""
     schedule = model.schedule

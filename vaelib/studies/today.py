@@ -9,6 +9,7 @@ from functools import cache, partial
 import jax
 import numpy as np
 
+from vaelib.compilation import jit_sooner
 from vaelib.diffusion import Diffusion, diffusion_elbo
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
@@ -83,7 +84,7 @@ def log_prior(prior: Diffusion, codes: Codes, factor: float = 1.0) -> float:
     return float(np.mean(terms.elbo)) + codes.mu.shape[1] * float(np.log(factor / codes.std))
 
 
-@jax.jit
+@jit_sooner
 def _posterior(model, x):
     q = model.encode(x)
     return q.mu, q.log_var
