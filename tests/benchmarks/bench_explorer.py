@@ -18,8 +18,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
-from lab import ARGS, Lab, chromium_path, watched
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("browser", "tools")]
+from lab import ARGS, Lab, chromium_path, watched  # noqa: E402
 
 SETUP = """
 import types
