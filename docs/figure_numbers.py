@@ -16,7 +16,7 @@ def number_figures(app: Sphinx, doctree: nodes.document, name: str) -> None:
     if not name.startswith("notebooks/") or app.builder.format != "html":
         return
     notebook = int(Path(name).name[:2])
-    for position, (figure, caption) in enumerate(figures(doctree), 1):
+    for position, (figure, caption) in enumerate(figures(doctree, name), 1):
         number, anchor = f"{notebook}.{position}", f"figure-{notebook}-{position}"
         words = tr("Figure {number}", number=number)
         label = f'<a class="figure-number" href="#{anchor}">{words}</a>'
@@ -28,8 +28,8 @@ def number_figures(app: Sphinx, doctree: nodes.document, name: str) -> None:
             caption.replace_self(nodes.raw("", said, format="html"))
 
 
-def figures(doctree: nodes.document):
-    """Each figure and its caption: a live figure in the place of the still picture has its own."""
+def figures(doctree: nodes.document, page: str):
+    """Each figure of a page and its caption: a live figure in the place of the still picture has its own."""
     for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") != "cell_code":
             continue
@@ -38,12 +38,23 @@ def figures(doctree: nodes.document):
             yield below[0], below[0]
         else:
             for picture in list(cell.findall(nodes.image)):
-                yield picture, caption_of(picture)
+                yield picture, caption_of(picture, cell, page)
 
 
-def caption_of(picture: nodes.image) -> nodes.raw:
-    """The first words with a caption's form after the picture."""
-    return next(node for node in picture.findall(nodes.raw, siblings=True, ascend=True) if CAPTION in node.astext())
+def caption_of(picture: nodes.image, cell: nodes.container, page: str) -> nodes.raw:
+    """The first words with a caption's form after the picture in its cell.
+
+    Raises:
+        ValueError: there are none.
+    """
+    captions = [words for words in cell.findall(nodes.raw) if CAPTION in words.astext()]
+    for words in picture.findall(nodes.raw, siblings=True, ascend=True):
+        if words in captions:
+            return words
+    raise ValueError(
+        f"each picture of a notebook needs a caption, and {picture['uri']} on the page {page} has none: "
+        "show it by vaelib.figures.show(figure, alt=..., caption=...)"
+    )
 
 
 def setup(app: Sphinx) -> dict:

@@ -35,6 +35,13 @@ def types_are_checked_but_in_refusals(request):
     type_checks.update("jaxtyping_disable", False)
 
 
+@pytest.fixture
+def full_precision():
+    """Products as exact as the page's or NumPy's, also on a GPU or TPU, which would round them more."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_figure_stays_open():
     """Matplotlib keeps each figure of a test that shows none, and warns at the twentieth."""

@@ -48,7 +48,7 @@ def knows_the_label_alone(classes, pixels):
     return model, logits
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more
+@pytest.mark.usefixtures("full_precision")
 def test_both_networks_see_the_label_beside_their_input(model, x, y):
     one_hot = np.eye(4)[y]
     h = np.maximum(layer(model.encoder.trunk.layers[0], np.concatenate([x, one_hot], axis=1)), 0)
@@ -77,7 +77,7 @@ def test_given_labels_it_is_a_model_like_any_other(model, x, y):
             np.testing.assert_array_equal(mine, wanted)
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more
+@pytest.mark.usefixtures("full_precision")
 def test_the_bound_is_the_one_of_x_given_y(x, y):
     model, logits = knows_the_label_alone(4, 9)
     p = scipy.special.expit(logits.astype(np.float64))[y]

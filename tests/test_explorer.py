@@ -230,7 +230,7 @@ def far(model, factor=40.0):
     return model
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more, the page does not
+@pytest.mark.usefixtures("full_precision")
 def test_explorer_follows_its_sliders(vae):
     explorer = explore(vae)
     explorer.sliders[0].value, explorer.sliders[1].value = 1.5, -0.5
@@ -264,7 +264,7 @@ def test_explorer_puts_the_active_dimensions_first_and_folds_the_others(digits):
     assert [slider.description for slider in controls[2].children[0].children] == ["z₁", "z₃"]
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more, the page does not
+@pytest.mark.usefixtures("full_precision")
 def test_explorer_sliders_reach_every_code(digits):
     model = far(VAE.create(seed=0, latent=2, hidden=(16,)), 300.0)
     explorer = explore(model, *digits)
@@ -274,7 +274,7 @@ def test_explorer_sliders_reach_every_code(digits):
         np.testing.assert_allclose(explorer.z, mu[index], atol=1e-4)
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more, the page does not
+@pytest.mark.usefixtures("full_precision")
 def test_explorer_buttons(vae, digits):
     explorer = explore(vae, *digits, seed=1)
     buttons = {button.description: button for button in explorer.buttons}
@@ -453,7 +453,7 @@ def test_explorer_refuses_another_z(vae):
     np.testing.assert_array_equal(explorer.z, [0.0, 0.0])
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more, the page does not
+@pytest.mark.usefixtures("full_precision")
 def test_traversal_is_the_decoder_along_one_axis(vae):
     z = np.array([0.5, -1.0], np.float32)
     strip = traversal(vae, z, [1], [-2.0, 0.0, 2.0])
@@ -475,7 +475,7 @@ def run(layers, h):
     return h
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more, the page does not
+@pytest.mark.usefixtures("full_precision")
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_layers_are_the_model(activation):
     model = VAE.create(seed=0, latent=3, hidden=(20, 10), activation=activation)

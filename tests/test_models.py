@@ -66,7 +66,7 @@ def trunk(parameters, name, h, activation):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more
+@pytest.mark.usefixtures("full_precision")
 def test_vae_is_the_network_written_in_numpy(images, activation):
     model = build(activation=activation)
     p = parameters(model)
@@ -79,7 +79,7 @@ def test_vae_is_the_network_written_in_numpy(images, activation):
     np.testing.assert_allclose(nnx.jit(lambda m, z: m.decode(z))(model, z).logits, logits, **CLOSE)
 
 
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more
+@pytest.mark.usefixtures("full_precision")
 def test_autoencoder_is_the_network_written_in_numpy(images):
     model = build(Autoencoder)
     p = parameters(model)

@@ -212,7 +212,7 @@ def test_the_gradient_from_chosen_draws_is_that_from_all_on_average(model, image
     [(likelihood, elbo) for likelihood in LIKELIHOODS]
     + [("bernoulli", partial(importance_weighted_bound, num_samples=5))],
 )
-@jax.default_matmul_precision("highest")  # a GPU or TPU rounds products more
+@pytest.mark.usefixtures("full_precision")
 def test_gradients_are_finite_differences(images, likelihood, objective):
     """Along the gradient of each parameter, and along random directions.
 

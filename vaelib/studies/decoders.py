@@ -57,7 +57,14 @@ RUNS = {
     **{f"twin {sigma}": Run("gaussian", SSE_SIGMA, 2 * sigma**2, seed=3) for sigma in TWINS},
     **{f"beta {beta}": Run("bernoulli", beta=beta) for beta in BETAS},
 }
-REFITTED = [name for name in RUNS if name.split()[0] in ("bernoulli", "gaussian", "beta")]  # log P(b) compares them
+
+
+def _of(*families: str) -> list[str]:
+    return [name for name in RUNS if name.split()[0] in families]
+
+
+TABLED = _of("bernoulli", "gaussian")  # compared on 8-bit images, for which the encoder is trained once more
+REFITTED = [*TABLED, *_of("beta")]  # and on black-and-white ones, by log P(b), in the same way
 
 
 def refit_elbo(model: VAE, x, key, *, table: eight_bit.Table, beta=1.0) -> Terms:
@@ -169,7 +176,7 @@ def _fit(model, images, epochs, seed, objective, beta, *, drawn=False) -> None:
 def entries(images, test_images) -> Entries:
     """All of RUNS, those of which log P(b) is compared refitted, and a short one on few images, to be repeated live."""
     for name, run in RUNS.items():
-        yield name, partial(_trained, run, EPOCHS, images, test_images, refit=_is_judged(name))
+        yield name, partial(_trained, run, EPOCHS, images, test_images, refit=name in TABLED)
     for name in REFITTED:
         yield f"{name}, refitted", partial(refitted, RUNS[name], images, test_images)
     few, few_test = images[:SHORT_IMAGES], test_images[:SHORT_IMAGES]
@@ -180,8 +187,3 @@ def entries(images, test_images) -> Entries:
 def _trained(run: Run, epochs: int, images, test_images, *, refit: bool) -> dict:
     measured = measure(run.train(images, epochs), images, test_images, refit=refit)
     return {"run": asdict(run), "epochs": epochs, "images": len(images)} | measured
-
-
-def _is_judged(name: str) -> bool:
-    """Whether a run takes part in the comparison of 8-bit images, for which its encoder is trained once more."""
-    return name.split()[0] in ("bernoulli", "gaussian")
