@@ -65,6 +65,24 @@ def test_a_ready_control_keeps_the_words_of_its_choices(options):
     assert sent == [({"at": [1]}, 1)]
 
 
+@pytest.mark.parametrize("place", [float("nan"), float("inf")])
+def test_no_picture_is_drawn_at_a_place_that_is_not_finite(place):
+    fig, ax = plt.subplots(figsize=(2, 1))
+    (line,) = ax.plot([0, 1], [0, 0])
+    drawn, sent = [], []
+
+    def update(height):
+        drawn.append(height)
+        line.set_ydata([0, height])
+        return line
+
+    picture = live_figure(fig, update, height=(0.0, 1.0, 0.5)).children[1]
+    picture.send = lambda content, buffers: sent.append(len(buffers))
+    before = list(drawn)
+    picture._answer(picture, {"ahead": [place]}, [])
+    assert (drawn, sent) == (before, [0])
+
+
 def test_every_frame_is_what_the_figure_shows_there(live):
     frames = frames_of(live, most=24)
     assert (pixels(frames["base"])[:3] == 255).all(), "the paper is white"

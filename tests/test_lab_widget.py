@@ -11,7 +11,7 @@ import vaelib
 from vaelib.laboratory import Lab, save_page
 from vaelib.laboratory.files import KERNELS
 from vaelib.laboratory.settings import Settings
-from vaelib.laboratory.weights import flat_weights, model_with
+from vaelib.laboratory.weights import flat_weights, model_with, weight_count
 from vaelib.models import VAE, Autoencoder
 
 
@@ -127,6 +127,38 @@ def test_the_labs_weights_become_a_model(sent):
     for nonsense in ("text", {}, {"weights": 3}, {"ask": "the time"}):
         lab._answer(lab, nonsense, [])
     assert lab.steps == 120
+
+
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        ({"settings": [1]}, None),
+        ({"settings": {"beta": -1.0}}, None),
+        ({"settings": {"beta": 10**400}}, None),
+        ({"settings": {"latent": 3}}, None),
+        ({"weights": 1e300}, None),
+        ({"weights": True}, None),
+        ({"weights": -1}, None),
+        ({"weights": 2**53 + 1}, None),
+        ({}, lambda buffer: buffer[:-4]),
+        ({}, lambda buffer: buffer[:-1]),
+        ({}, lambda buffer: np.full(len(buffer) // 4, np.nan, "<f4").tobytes()),
+    ],
+)
+def test_weights_of_the_wrong_kind_leave_the_lab_as_it_is(sent, message, change):
+    lab, good = small(), VAE.create(seed=7, latent=2, hidden=(8,), pixels=36)
+    buffer = flat_weights(good).astype("<f4").tobytes()
+    lab._answer(lab, {"weights": 120, "settings": {"beta": 4.0}}, [buffer])
+    bad = (np.frombuffer(buffer, "<f4") + 1).astype("<f4").tobytes()
+    lab._answer(lab, {"weights": 240, "settings": {"beta": 2.0}} | message, [change(bad) if change else bad])
+    assert (lab.steps, lab.settings.beta, lab.settings.latent) == (120, 4.0, 2)
+    np.testing.assert_array_equal(flat_weights(lab.model), flat_weights(good))
+
+
+@pytest.mark.parametrize(("pixels", "hidden", "latent"), [(36, (8,), 2), (2, (7, 5), 3)])
+def test_weights_are_counted_as_they_are_laid_out(pixels, hidden, latent):
+    model = VAE.create(latent=latent, hidden=hidden, pixels=pixels)
+    assert weight_count(pixels, hidden, latent) == flat_weights(model).size
 
 
 def test_a_model_becomes_the_labs_weights(sent):

@@ -1,5 +1,8 @@
 """The weights of a VAE as the lab lays them out, one flat array, and back."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from flax import nnx
 from jaxtyping import Float
@@ -24,6 +27,13 @@ def flat_weights(model: VAE) -> Float[np.ndarray, " weight"]:
     """
     check_trainable(model)
     return np.concatenate([np.asarray(parameter[...]).ravel() for parameter in parameters(model)]).astype(np.float32)
+
+
+def weight_count(pixels: int, hidden: Sequence[int], latent: int) -> int:
+    """How many weights a VAE of these sizes has, without making one."""
+    encoder, decoder = (pixels, *hidden), (latent, *reversed(hidden), pixels)
+    sizes = [*pairwise(encoder), (hidden[-1], latent), (hidden[-1], latent), *pairwise(decoder)]
+    return sum((inputs + 1) * outputs for inputs, outputs in sizes)
 
 
 def model_with(weights: Float[np.ndarray, " weight"], **config) -> VAE:

@@ -17,12 +17,13 @@ from vaelib.figures.style import QUANTITY_COLORS, class_colors
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.images import Images, lab_images
 from vaelib.laboratory.settings import RING, RING_SHAPE, Settings
-from vaelib.laboratory.weights import flat_weights, model_with
+from vaelib.laboratory.weights import flat_weights, model_with, weight_count
 from vaelib.languages import page_words
 from vaelib.models import VAE
 
 ENGINE = ("engine.js", "random.js", "training.js", "worker.js")
 VIEWS = ("random.js", "controls.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js", "lab.js")
+MOST_STEPS = 2**53  # the largest whole number that the page counts to without a gap
 
 
 @cache
@@ -82,15 +83,32 @@ class Lab(anywidget.AnyWidget):
                 [KERNELS.read_bytes(), *(array.tobytes() for array in arrays), weights],
             )
         elif "weights" in message and len(buffers) == 1:
-            known = {name: value for name, value in message.get("settings", {}).items() if name in NAMES}
-            self.settings = Settings(**asdict(self.settings) | known)
-            self._weights = np.frombuffer(bytes(buffers[0]), "<f4").astype(np.float32)
-            self.steps = int(message["weights"])
+            self._take(message, bytes(buffers[0]))
+
+    def _take(self, message: dict, buffer: bytes) -> None:
+        """Take the weights with their settings and steps, all of them or, where one is of the wrong kind, none."""
+        steps, sent = message["weights"], message.get("settings", {})
+        if type(steps) is not int or not 0 <= steps <= MOST_STEPS or not isinstance(sent, dict):
+            return
+        try:
+            known = {name: value for name, value in sent.items() if name in NAMES}
+            settings = Settings(**asdict(self.settings) | known)
+        except (TypeError, ValueError, OverflowError):
+            return
+        pixels = math.prod(self._shape_for(settings))
+        if len(buffer) != 4 * weight_count(pixels, settings.hidden, settings.latent):
+            return
+        weights = np.frombuffer(buffer, "<f4").astype(np.float32)
+        if np.isfinite(weights).all():
+            self.settings, self.steps, self._weights = settings, steps, weights
+
+    def _shape_for(self, settings: Settings) -> tuple[int, int, int]:
+        return RING_SHAPE if settings.data == "ring" else self._images.image_shape
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of what is trained on."""
-        return RING_SHAPE if self.settings.data == "ring" else self._images.image_shape
+        return self._shape_for(self.settings)
 
     @property
     def model(self) -> VAE:

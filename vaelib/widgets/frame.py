@@ -1,5 +1,6 @@
 """The picture of a live figure in a notebook, drawn by the page."""
 
+import math
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
@@ -69,6 +70,8 @@ def _value(slider: ipywidgets.Widget, place):
     """The value that a place stands for."""
     if slider.has_trait("index"):
         return choices(slider.options)[place][1]
+    if not math.isfinite(place):
+        raise ValueError(f"a slider's place must be a finite number, got {place}")
     return type(slider.value)(min(max(place, slider.min), slider.max))
 
 
