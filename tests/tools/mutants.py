@@ -2,6 +2,7 @@
 
     python tests/tools/mutants.py run divergence                 all changes to vaelib/divergence.py, by mutmut
     python tests/tools/mutants.py sample 25 steps options        25 of each, drawn at random, the same at every call
+    python tests/tools/mutants.py sample 25 steps --seed 1       another draw, to see what tests added since are worth
     python tests/tools/mutants.py table                          the numbers of the last run
     python tests/tools/mutants.py results                        what no test noticed in it
     python tests/tools/mutants.py show NAME                      one of them
@@ -15,6 +16,7 @@ run: a program that is compiled already hides whom else it serves. A test may ta
 What runs out of it is counted by itself, and what no test can be found for after the change is broken, and killed.
 """
 
+import argparse
 import os
 import random
 import shutil
@@ -51,11 +53,13 @@ TESTS = {  # of each module, the quickest first
     "storage": ["storage"],
     "training": ["epochs", "training"],
 }
-SEED = 0  # of the samples
 FOLDER = Path("mutants")
 KEPT = {"classmethod", "staticmethod"}  # those that mutmut knows
 WITHOUT_BODY = "overload"
 KILLED, SURVIVED = {1, 2, 3, 255}, {0, 5, 33}  # how the tests end; 2 and 255 where the change can not be imported
+
+SAMPLE = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+SAMPLE.add_argument("--seed", type=int, default=0)
 
 skips = file_mutation.MutationVisitor._skip_node_and_children
 arranged = file_mutation.function_trampoline_arrangement
@@ -113,14 +117,14 @@ def _in_order(name: str) -> list[str]:
     return sorted(seconds, key=lambda test: (test not in reaching, seconds[test]))
 
 
-def _collected(size: int | None):
+def _collected(size: int | None, seed: int):
     """What mutmut collects: the changes to try, at most so many of each module, each with its tests in order."""
 
     def collect(**options):
         changes, files = collected(**options)
         modules = [list(of_module) for _, of_module in groupby(changes, key=lambda change: str(change[0].path))]
         if size is not None:
-            modules = [random.Random(SEED).sample(module, min(size, len(module))) for module in modules]
+            modules = [random.Random(seed).sample(module, min(size, len(module))) for module in modules]
         changes = [change for module in modules for change in module]
         orders = {mangled_name_from_mutant_name(name): _in_order(name) for _, name, _ in changes}
         state().tests_by_mangled_function_name.update(orders)
@@ -129,7 +133,7 @@ def _collected(size: int | None):
     return collect
 
 
-def _run(size: int | None, arguments: list[str]) -> None:
+def _run(size: int | None, arguments: list[str], seed: int = 0) -> None:
     modules = [argument for argument in arguments if argument.isidentifier()]
     if not modules or not set(modules) <= TESTS.keys():
         sys.exit(f"MODULE must be one or more of {', '.join(TESTS)}, got {', '.join(modules) or 'none'}")
@@ -140,7 +144,7 @@ def _run(size: int | None, arguments: list[str]) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     config().only_mutate = [f"vaelib/{module}.py" for module in modules]
     config().pytest_add_cli_args_test_selection = [f"tests/test_{name}.py" for name in tests]
-    mutmut.__main__.collect_source_file_mutation_data = _collected(size)
+    mutmut.__main__.collect_source_file_mutation_data = _collected(size, seed)
     options = [argument for argument in arguments if argument not in modules]
     mutmut.__main__.cli(["run", *options], standalone_mode=False)
     _table()
@@ -169,7 +173,8 @@ if __name__ == "__main__":
         case ["run", *arguments]:
             _run(None, arguments)
         case ["sample", size, *arguments]:
-            _run(int(size), arguments)
+            own, arguments = SAMPLE.parse_known_args(arguments)
+            _run(int(size), arguments, own.seed)
         case ["table"]:
             _table()
         case arguments:
