@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,28 @@ MARKUP = {
     "addresses": re.compile(r"\]\(([^)\s]+)\)"),
 }
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+COUNTED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+UNITS = "nat|minute|factor|second|fifth|quarter|third|tenth|hundredth"
+# The numbers that a translation may write for an English word, each once for each time that the word stands.
+IN_WORDS = {
+    **{rf"\b{word}(?:e?s)?\b": [str(number)] for number, word in enumerate(COUNTED)},
+    r"\bsixteen\b": ["16"],
+    r"\btwenty\b": ["20"],
+    r"\bthirty\b": ["30"],
+    r"\bfifty\b": ["50"],
+    r"\bhundred\b": ["100"],
+    r"\bsecond moments?\b": ["2"],
+    r"\bhalf\b": ["0.5", "1", "2"],
+    r"\bhalf an? (?:hour|minute)\b": ["30"],
+    r"\bthird\b": ["1", "3"],
+    r"(?<!three )\bquarters?\b": ["1", "4"],
+    r"\bthree quarters of an hour\b": ["45"],
+    r"\bquarter turn\b": ["90"],
+    r"\bfifth\b": ["1", "5"],
+    r"\btenth\b": ["1", "10"],
+    r"\bhundredth\b": ["1", "100"],
+    rf"\b(?:a|the|each|per) (?:{UNITS})\b": ["1"],
+}
 
 
 def language_of(path):
@@ -72,8 +95,55 @@ def test_formulas_code_and_addresses_are_those_of_the_english(path, kind):
         assert got == wanted, text
 
 
+def numbers_in_words(text):
+    """How often a translation may have each number because of the English words for it."""
+    found = Counter()
+    for word, numbers in IN_WORDS.items():
+        times = len(re.findall(word, text, re.IGNORECASE))
+        found.update(dict.fromkeys(numbers, times))
+    return found
+
+
+def numbers_that_differ(language, english, text):
+    """The numbers of the translation that nothing in the English accounts for, and those of the English it lacks."""
+    wanted, got = (Counter(NUMBER.findall(without_markup(part))) for part in (english, text))
+    known = Counter()
+    for exception in WORDS[language]["numbers"]:
+        if english.startswith(exception["begins"]):
+            known.update(exception["more"])
+    allowed = wanted + numbers_in_words(without_markup(english)) + known
+    return got - allowed, (wanted & (wanted + known)) - got
+
+
 @every_catalogue
-def test_every_number_of_the_english_is_in_the_translation(path):
+def test_the_numbers_of_the_translation_are_those_of_the_english(path):
     for english, text in translated(path):
-        numbers = set(NUMBER.findall(without_markup(english)))
-        assert numbers <= set(NUMBER.findall(text)), text
+        assert numbers_that_differ(language_of(path), english, text) == (Counter(), Counter()), text
+
+
+@pytest.mark.parametrize("text", ["Acht von 10.", "8 von 10, 10.", "8 von 11.", "10."])
+def test_a_number_that_is_not_there_or_once_too_often_is_found(text):
+    assert numbers_that_differ("ko", "8 of 10.", text) != (Counter(), Counter())
+
+
+def test_a_number_may_stand_for_its_english_word_as_often_as_the_word():
+    assert numbers_that_differ("ko", "Two of ten, in half an hour.", "10, 2, 30") == (Counter(), Counter())
+    assert numbers_that_differ("ko", "Two of ten.", "10, 2, 2") == (Counter({"2": 1}), Counter())
+
+
+def test_the_exceptions_are_all_needed(monkeypatch):
+    for language, words in WORDS.items():
+        pairs = [pair for path in CATALOGUES if language_of(path) == language for pair in translated(path)]
+        listed = [exception["begins"] for exception in words["numbers"]]
+        monkeypatch.setitem(words, "numbers", [])
+        differ = [english for english, text in pairs if any(numbers_that_differ(language, english, text))]
+        assert all(any(english.startswith(begins) for english in differ) for begins in listed)
+
+
+@pytest.mark.parametrize(("language", "term"), [(name, term) for name in WORDS for term in WORDS[name]["in_brackets"]])
+def test_a_term_has_its_english_in_brackets_in_the_series(language, term):
+    """Next to the term, which may be emphasised there."""
+    word = WORDS[language]["terms"][term].partition("(")[0]
+    beside = re.compile(rf"{word}\*{{0,2}} ?\([^)]*{term}", re.IGNORECASE)
+    notebooks = [path for path in CATALOGUES if path.parent.name == "notebooks" and language_of(path) == language]
+    assert any(beside.search(text) for path in notebooks for _, text in translated(path))
