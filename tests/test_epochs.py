@@ -12,6 +12,7 @@ from vaelib.distributions import Bernoulli, Gaussian
 from vaelib.evaluation import evaluate
 from vaelib.models import VAE
 from vaelib.objectives import Terms, elbo
+from vaelib.steps import plan_of_epoch
 from vaelib.training import epochs, fit
 
 KEY = jax.random.key(0)
@@ -485,3 +486,23 @@ def test_the_best_weights_are_kept_by_a_copy(images):
     fit(again, images, KEY, epochs=number, batch_size=8, learning_rate=0.1, progress=False)
     for ours, theirs in zip(jax.tree.leaves(nnx.state(kept)), jax.tree.leaves(nnx.state(again)), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_plan_of_an_epoch_does_not_depend_on_how_far_it_is_optimised():
+    numbers, keys, rows = plan_of_epoch(ROWS, BATCH, None, KEY, 3)
+    fully = jax.jit(plan_of_epoch.__wrapped__, static_argnums=(0, 1, 2))(ROWS, BATCH, None, KEY, 3)
+    assert len(np.unique(rows)) == ROWS
+    np.testing.assert_array_equal(numbers, fully[0])
+    np.testing.assert_array_equal(jax.random.key_data(keys), jax.random.key_data(fully[1]))
+    np.testing.assert_array_equal(rows, fully[2])
+
+
+@pytest.mark.parametrize("broken", [jnp.bfloat16, jnp.float32])
+def test_weights_of_every_dtype_have_to_stay_finite(images, broken):
+    def to_infinity(updates, _):
+        return jax.tree.map(lambda update: jnp.full_like(update, jnp.inf if update.dtype == broken else 0), updates)
+
+    model = small_model()
+    model.of_another_dtype = nnx.Param(jnp.zeros(3, jnp.bfloat16))
+    with pytest.raises(FloatingPointError, match="a weight stopped being finite at the last step"):
+        fit(model, images, KEY, batch_size=ROWS, optimizer=optax.stateless(to_infinity), progress=False)
