@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 import vaelib
+from vaelib.__main__ import train
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,6 +30,17 @@ def test_every_notebook_is_listed():
 
 def test_pictures_have_alt_text():
     assert all(len(alt) > 20 for alt in re.findall(r"!\[([^\]]*)\]", README))
+
+
+def test_the_readme_and_the_help_say_that_the_coordinator_trusts_its_network():
+    danger = "can join or stop the training"
+    (help_,) = (option.help for option in train.params if option.name == "coordinator")
+    assert danger in help_
+    assert danger in " ".join(README.split())
+
+
+def test_the_readme_says_that_the_whole_site_is_in_korean():
+    assert "all of it is in Korean too" in README
 
 
 def test_there_is_one_test_command_and_ci_runs_it():

@@ -73,7 +73,8 @@ def main():
 @click.option(
     "--coordinator",
     metavar="HOST:PORT",
-    help="Train over several processes, one a host: the address of the first. Start the same command in each.",
+    help="Train over several processes, one a host: the address of the first. Start the same command in each. "
+    "There is no authentication and no encryption: whoever reaches the address can join or stop the training.",
 )
 @click.option("--processes", type=click.IntRange(1), help="How many processes, where JAX can not find out by itself.")
 @click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
