@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 import scipy.stats
 from flax import nnx
@@ -158,6 +159,47 @@ def test_the_guess_of_the_data_takes_the_guess_of_the_noise_away(wild):
 
 
 # --- training and labels
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network of its own, trained on the Gaussian data whose best denoiser is known."""
+    model = Diffusion.create(size=1, hidden=(32, 32), schedule=Schedule(50, 8.0, -8.0))
+    rate = optax.cosine_decay_schedule(5e-3, 2_000)
+    options = {"epochs": 100, "batch_size": 200, "learning_rate": rate, "objective": diffusion_elbo}
+    vaelib.fit(model, gaussian_data(4_000), KEY, progress=False, **options)
+    return model
+
+
+def squared_errors(model, t):
+    """Of the guessed noise against the exact one, on a grid of equally probable z_t."""
+    alpha2, sigma2 = level(model.schedule, t)
+    spread = np.sqrt(alpha2 * SPREAD**2 + sigma2)
+    z_t = scipy.stats.norm(np.sqrt(alpha2) * MEAN, spread).ppf((np.arange(400) + 0.5) / 400)
+    exact = np.sqrt(sigma2) * (z_t - np.sqrt(alpha2) * MEAN) / spread**2
+    return (np.asarray(model.noise(np.float32(z_t[:, None]), np.full(400, t)))[:, 0] - exact) ** 2
+
+
+def lost(model):
+    """The nats by which the bound of Gaussian data stays under that of the best denoiser, from the same draws."""
+    x, options = gaussian_data(20_000), {"num_samples": 50}
+    terms = [diffusion_elbo(each, x, jax.random.key(1), **options).elbo for each in (best(50), model)]
+    return float(np.mean(np.asarray(terms[0]) - np.asarray(terms[1])))
+
+
+def test_what_a_trained_model_loses_is_the_error_of_its_guesses(trained):
+    """The sum over levels of (SNR_{t-1} / SNR_t - 1) / 2 times the squared error of the noise."""
+    factor = np.exp(16 / 49) - 1
+    errors = sum(squared_errors(trained, t).mean() for t in range(2, 51))
+    assert 0 < lost(trained) < 0.03
+    np.testing.assert_allclose(lost(trained), factor / 2 * errors, rtol=0.1)
+
+
+@pytest.mark.parametrize("t", [10, 25, 40])
+def test_a_trained_models_guess_of_the_noise_is_the_exact_one(trained, t):
+    """At no level is it off by more than three times what the bound that it was trained on leaves to a level."""
+    left = 2 * lost(trained) / (np.exp(16 / 49) - 1) / 49
+    assert np.sqrt(squared_errors(trained, t).mean()) < 3 * np.sqrt(left)
 
 
 @pytest.fixture(scope="module")

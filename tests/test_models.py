@@ -51,6 +51,7 @@ NUMPY_ACTIVATIONS = {
     "relu": lambda h: np.maximum(h, 0),
     "tanh": np.tanh,
     "softplus": lambda h: np.logaddexp(h, 0),
+    "elu": lambda h: np.where(h > 0, h, np.expm1(np.minimum(h, 0))),
     # JAX's default, the tanh form of Hendrycks and Gimpel (2016).
     "gelu": lambda h: 0.5 * h * (1 + np.tanh(np.sqrt(2 / np.pi) * (h + 0.044715 * h**3))),
 }

@@ -87,6 +87,11 @@ def test_the_glossary_has_the_words_of_the_list():
         assert {term: glossary[term] for term in listed} == listed
 
 
+@pytest.mark.parametrize("term", ["anomaly score", "hierarchical VAE", "signal-to-noise ratio"])
+def test_the_glossary_explains_what_the_last_notebooks_speak_of(term):
+    assert f"\n{term}\n  " in (ROOT / "docs" / "glossary.md").read_text("utf-8")
+
+
 @every_catalogue
 @pytest.mark.parametrize("kind", MARKUP)
 def test_formulas_code_and_addresses_are_those_of_the_english(path, kind):

@@ -52,7 +52,7 @@ class ImageModel(nnx.Module):
             likelihood: "bernoulli", "continuous-bernoulli" or "gaussian", the family of p(x|z).
             sigma: standard deviation of a Gaussian p(x|z) in units of x, or "learned" for one trained number.
             mean: "sigmoid" for pixels in [0, 1], or "linear", a Gaussian p(x|z) for rows of real numbers of any range.
-            activation: "relu", "tanh", "softplus" or "gelu".
+            activation: "relu", "tanh", "softplus", "gelu" or "elu".
             image_shape: (height, width) or (height, width, channels) of an image, by default (28, 28). Images are flat
                 vectors of height × width × channels pixels, row by row, the channels of a pixel side by side.
             pixels: instead of image_shape, the number of pixels: a grey square, or a row where they make no square.

@@ -21,7 +21,13 @@ from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 MEANS = ("sigmoid", "linear")
 Activation = Callable[[Array], Array]
-ACTIVATIONS: dict[str, Activation] = {"relu": nnx.relu, "tanh": nnx.tanh, "softplus": nnx.softplus, "gelu": nnx.gelu}
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": nnx.relu,
+    "tanh": nnx.tanh,
+    "softplus": nnx.softplus,
+    "gelu": nnx.gelu,
+    "elu": nnx.elu,
+}
 Sigma = checks.Number | str  # a number, "learned", or inside `create` a traced number
 
 

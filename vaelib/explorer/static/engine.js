@@ -6,6 +6,7 @@ const ACTIVATIONS = {
   tanh: Math.tanh,
   softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
   gelu: (a) => 0.5 * a * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (a + 0.044715 * a * a * a))),
+  elu: (a) => (a > 0 ? a : Math.expm1(a)),
 };
 
 // E[x] = 1 / (1 - exp(-a)) - 1 / a cancels near a = 0, where its series is 1/2 + a/12 - a^3/720.
