@@ -513,6 +513,8 @@ def test_two_labs_in_a_notebook_hand_their_weights_over(lab, page):
     page.add_init_script(FRAMES)
     lab.run(page, lab.write("lab.ipynb", SETUP, "first", "second"))
     page.locator(".vaelib-lab").nth(1).wait_for()
+    assert page.locator(".vaelib-lab .settings code").first.inner_text() == "vaelib.lab(seed=1)"
+    assert page.locator(".vaelib-lab a").count() == 0, "a fragment of a notebook's address sets no controls"
     assert_labs_hand_over(page, partial(lab.execute, page), "first", "second")
     model = VAE.create(seed=5, latent=2, hidden=(128,))
     lab.execute(page, "first.load(vaelib.VAE.create(seed=5, latent=2, hidden=(128,)))")

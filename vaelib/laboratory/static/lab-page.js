@@ -10,5 +10,5 @@ async function openLabPage(page, el) {
   const [kernels, train, heldOut, labels] = await Promise.all([page.kernels, page.train, page.heldOut, page.labels].map(inflate));
   const settings = settingsFrom(location.hash, page.settings);
   const data = { pixels: page.pixels, train, heldOut };
-  return openLab({ ...page, settings, kernels, labels, data, worker: WORKER }, el);
+  return openLab({ ...page, settings, kernels, labels, data, worker: WORKER, linked: true }, el);
 }

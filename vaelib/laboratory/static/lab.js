@@ -175,7 +175,7 @@ function openOn(input, el, reopen) {
       ]),
       panel(tr("One image, step by step"), tr("Click on a code in the plane to follow its image. Point at a symbol and its place lights up."), [views.pipeline.root]),
     ]),
-    element("p", { class: "settings" }, [tr("This run: "), code, " · ", link]),
+    element("p", { class: "settings" }, [tr("This run: "), code, ...(input.linked ? [" · ", link] : [])]),
   ];
   el.classList.add("vaelib", "vaelib-lab");
   el.append(top.bar, alert, ...(input.whole ? inBrief() : inFull()));

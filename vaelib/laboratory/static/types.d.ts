@@ -136,6 +136,7 @@ interface LabInput {
   classWord: string;
   quantityColors: Record<string, string>;
   whole?: string; // the address of the whole lab, of which this is the plane and three switches
+  linked?: boolean; // whether a link to this page sets the controls
   onWeights?: (weights: Float32Array, steps: number, settings: LabSettings) => void;
 }
 
