@@ -1,7 +1,9 @@
 """A reader's own images: folders, NPZ and IDX files and arrays become flat floats in [0, 1], or are refused by name."""
 
 import gzip
+import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -265,3 +267,34 @@ def test_an_npz_file_of_a_zip_of_the_future_or_with_a_password_is_refused(tmp_pa
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"own\.npz must be an NPZ file of numbers .* cannot be read"):
             load_images(path)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_is_written_where_a_terminal_reads_it_unless_refused(tmp_path, monkeypatch, progress):
+    write(tmp_path, "own/a.png", GREY[0])
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    load_images(tmp_path / "own", progress=progress)
+    assert ("reading own" in terminal.getvalue()) == progress
+
+
+def test_a_member_of_an_npz_that_leads_out_writes_nothing(tmp_path):
+    path = tmp_path / "inside" / "own.npz"
+    path.parent.mkdir()
+    array = io.BytesIO()
+    np.save(array, GREY)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../x.npy", array.getvalue())
+    with pytest.raises(ValueError, match=r"own\.npz must hold images under one of .*, got \.\./x"):
+        load_images(path)
+    assert [entry for entry in tmp_path.rglob("*") if entry.is_file()] == [path]
+
+
+def test_a_folder_that_is_a_link_out_is_not_followed(tmp_path):
+    write(tmp_path, "elsewhere/secret.png", GREY[0])
+    write(tmp_path, "own/a/one.png", GREY[1])
+    (tmp_path / "own" / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    loaded = load_images(tmp_path / "own", progress=False)
+    assert loaded.classes == ("a",)
+    np.testing.assert_array_equal(loaded.images, GREY[1].reshape(1, -1) / np.float32(255))
