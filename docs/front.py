@@ -98,7 +98,7 @@ def card(path: Path, repository: str, folder: Path, language: str) -> Card:
         address=f"notebooks/{path.stem}.html",
         question=words(question.rstrip("?") + "?"),
         topic=words(topic),
-        time=re.split("[.,]", time.partition(":")[2])[0].strip(),
+        time=time.partition(":")[2].strip(" ."),
         picture=f"front/{number}.webp",
         alt=tr(alt),
         colab=address_in(language, f"{COLAB}/{repository}/blob/main/notebooks/{path.name}") if repository else "",

@@ -132,7 +132,8 @@ def test_the_front_page_has_a_card_for_each_notebook(language, pages, site):
     ]
     for card in cards:
         assert len(card.img["alt"]) > 20
-        assert card.select_one(".time").text
+        time = card.select_one(".time").text
+        assert all(word in time for word in {".": ("read", "run"), "ko": ("읽는", "실행")}[language]), time
     assert {link["href"] for link in page.select(".map a")} == {card.a["href"] for card in cards[1:]}
 
 
