@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import struct
 import zipfile
 
@@ -152,6 +153,35 @@ def test_idx_numbers_of_several_bytes_have_their_largest_first(tmp_path):
 def test_arrays_that_are_no_images_are_refused(pixels, error, message):
     with pytest.raises(error, match=message):
         load_images(pixels)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "labels", "error", "message"),
+    [
+        (GREY.reshape(6, 20), None, ValueError, "images must have shape"),
+        (GREY[:0], None, ValueError, "images must have shape"),
+        (GREY.astype(np.int32), None, TypeError, "images must have 8 or 16 bits"),
+        (GREY.astype(np.float32), None, ValueError, "images must"),
+        (np.full((6, 2, 2), np.nan), None, ValueError, "images must be finite"),
+        (COLOUR[..., :2], None, ValueError, "grey needs images of 1 or 3 channels"),
+        (GREY, np.arange(5), ValueError, "labels must be 6 whole numbers"),
+        (GREY, np.arange(6) - 1, ValueError, "labels must be 6 whole numbers"),
+        (GREY, np.arange(6) / 2, ValueError, "labels must be 6 whole numbers"),
+    ],
+)
+def test_what_is_refused_of_a_files_content_names_the_file(tmp_path, pixels, labels, error, message):
+    archive, file, classes = tmp_path / "own.npz", tmp_path / "own-idx", tmp_path / "labels-idx"
+    np.savez(archive, images=pixels, **({} if labels is None else {"labels": labels}))
+    with pytest.raises(error, match=f"^{re.escape(str(archive))}: {message}"):
+        load_images(archive, grey=True)
+    code = {"|u1": 0x08, "<i4": 0x0C, "<f4": 0x0D, "<f8": 0x0E}
+    file.write_bytes(idx(pixels, code[pixels.dtype.str]))
+    if labels is not None:
+        labels = labels.astype(np.float64 if labels.dtype.kind == "f" else np.int32)
+        classes.write_bytes(idx(labels, code[labels.dtype.str]))
+    at_fault = file if labels is None else classes
+    with pytest.raises(error, match=f"^{re.escape(str(at_fault))}: {message}"):
+        load_images(file, None if labels is None else classes, grey=True)
 
 
 @pytest.mark.parametrize("labels", [np.arange(5), np.arange(6) - 1, np.arange(6) / 2, np.zeros((6, 2), int)])

@@ -6,6 +6,8 @@ The rows are what every other function here takes; the shape is what a model nee
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +80,9 @@ def load_images(
     """
     if limit is not None:
         checks.positive_int(limit, "limit")
+    path = labels_path = None
+    if isinstance(labels, str | os.PathLike):
+        labels_path = Path(labels)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if not path.exists():
@@ -91,16 +96,31 @@ def load_images(
         pixels, found = read_file(path)
         if found is not None and labels is not None:
             raise ValueError(f"labels must be left out for {path.name}, which has its own")
-        labels = found if labels is None else labels
+        if found is not None:
+            labels, labels_path = found, path
     else:
         pixels = source
     if size is not None:
         raise ValueError("size is for folders of pictures; resize an array before it is passed")
-    images = _with_channels(_unit_images(pixels, limit), grey)
+    with _named(path):
+        images = _with_channels(_unit_images(pixels, limit), grey)
     if labels is None:
         return _loaded(images, None)
-    numbers, names = _classes(labels, len(pixels))
+    labels = read_idx(Path(labels)) if isinstance(labels, str | os.PathLike) else labels
+    with _named(labels_path):
+        numbers, names = _classes(labels, len(pixels))
     return _loaded(images, numbers[: len(images)], names)
+
+
+@contextmanager
+def _named(path: Path | None) -> Iterator[None]:
+    """Put the file's name, where there is a file, in front of what is refused of its content."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if path is None:
+            raise
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _loaded(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...] = ()) -> LoadedImages:
@@ -143,9 +163,7 @@ def _with_channels(images: np.ndarray, grey: bool | None) -> np.ndarray:
 
 
 def _classes(labels, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The class of each image and the classes' names, of an array, a list or an IDX file."""
-    if isinstance(labels, str | os.PathLike):
-        labels = read_idx(Path(labels))
+    """The class of each image and the classes' names, of an array or a list."""
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:  # a column, as some archives have it
         labels = labels[:, 0]
