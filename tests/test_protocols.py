@@ -165,7 +165,7 @@ def test_a_posterior_without_a_gradient_is_refused(images):
         def encode(self, x):
             return vaelib.Bernoulli(super().encode(x).mu)
 
-    message = "q must have draws that a gradient passes through, got Bernoulli, .* average over its draws yourself$"
+    message = "^q must have draws that a gradient passes through, got Bernoulli, .* average over its draws yourself$"
     for use in (vaelib.elbo, partial(vaelib.importance_weighted_bound, num_samples=2)):
         with pytest.raises(TypeError, match=message):
             use(Discrete(rngs=nnx.Rngs(0)), images, KEY)
