@@ -1,12 +1,14 @@
 """The loss clinic under controls: it says what a WrittenLoss says, and refuses what that refuses."""
 
+import re
+
 import numpy as np
 import pytest
 
 import vaelib
 from vaelib import language
 from vaelib.clinic import EXAMPLES, WrittenLoss
-from vaelib.widgets.losses import CHOICES, NUMBERS, complete, verdict
+from vaelib.widgets.losses import CHOICES, NUMBERS, complete, labels, verdict
 
 
 @pytest.fixture
@@ -83,12 +85,21 @@ def test_a_kl_of_the_wrong_spread_is_named(clinic):
 
 
 @pytest.mark.parametrize(
-    ("control", "value"),
-    [("pixels", 0), ("latents", -3), ("batch", 0), ("error_weight", 0.0), ("kl_weight", -1.0), ("kl_weight", np.nan)],
+    ("control", "value", "wanted"),
+    [
+        ("pixels", 0, "a whole number of at least 1, got 0"),
+        ("latents", -3, "a whole number of at least 1, got -3"),
+        ("batch", 0, "a whole number of at least 1, got 0"),
+        ("error_weight", 0.0, "a finite number above 0, got 0"),
+        ("error_weight", np.inf, "a finite number above 0, got inf"),
+        ("kl_weight", -1.0, "a finite number of at least 0, got -1"),
+        ("kl_weight", np.nan, "a finite number of at least 0, got nan"),
+    ],
 )
-def test_what_no_loss_has_is_refused_in_place_of_the_verdict(clinic, control, value):
+def test_what_no_loss_has_is_refused_in_place_of_the_verdict(clinic, control, value, wanted):
     clinic.controls[control].value = value
-    assert control in clinic.message
+    assert clinic.message == f"{clinic.controls[control].description} must be {wanted}"
+    assert clinic.message in shown(clinic)
     assert 'role="alert"' in shown(clinic)
     assert "<table" not in shown(clinic)
     with pytest.raises(ValueError, match=control):
@@ -131,6 +142,19 @@ def test_it_speaks_korean():
     finally:
         language("en")
     assert all(any("가" <= letter <= "힣" for letter in text) for text in texts), texts
+
+
+@pytest.mark.parametrize("control", NUMBERS)
+def test_it_refuses_in_korean(control):
+    try:
+        language("ko")
+        clinic = vaelib.loss_clinic()
+        clinic.controls[control].value = -1
+        message, label = clinic.message, labels()[control]
+    finally:
+        language("en")
+    assert label in message
+    assert not re.search("[A-Za-z]{2}", message.replace(label, "")), message
 
 
 def test_only_a_loss_opens_it():

@@ -67,8 +67,8 @@ def test_a_control_is_changed_and_the_verdict_follows(lab, page, area):
 
 
 @pytest.mark.parametrize(("label", "name", "bad", "words"), [
-    ("pixels", "pixels", "0", "pixels must be an integer of at least 1, got 0"),
-    ("factor of the KL", "kl_weight", "-1", "kl_weight must be a finite number in [0, inf], got -1.0"),
+    ("pixels", "pixels", "0", "pixels must be a whole number of at least 1, got 0"),
+    ("factor of the KL", "kl_weight", "-1", "factor of the KL must be a finite number of at least 0, got -1"),
 ])  # fmt: skip
 def test_what_no_loss_has_is_refused_in_words_until_it_is_put_right(area, label, name, bad, words):
     area.get_by_label("program").select_option(value="Keras, vae")

@@ -48,6 +48,14 @@ def labels() -> dict[str, str]:
     }
 
 
+def wanted(name: str) -> str:
+    """What number a loss has under this name."""
+    return {
+        "error_weight": tr("a finite number above 0"),
+        "kl_weight": tr("a finite number of at least 0"),
+    }.get(name, tr("a whole number of at least 1"))
+
+
 def words_of(value: str) -> str:
     """A choice in the reader's language, with the likelihood that an error belongs to."""
     return {
@@ -95,17 +103,19 @@ class LossClinic(WithStill, ipywidgets.VBox):
         """The loss that the controls state.
 
         Raises:
-            TypeError, ValueError: for a number that no such loss has, as the message in the widget says.
+            TypeError, ValueError: for a number that no such loss has; the message in the widget says it by its label.
         """
         return WrittenLoss(**{name: control.value for name, control in self.controls.items()})
 
     @property
     def message(self) -> str:
-        """Why the controls state no loss; empty while they do."""
+        """Why the controls state no loss, in the words that stand beside them; empty while they do."""
         try:
             self.written  # noqa: B018
         except (TypeError, ValueError) as error:
-            return str(error)
+            name = str(error).split()[0]  # a refusal begins with the argument's
+            value = f"{self.controls[name].value:g}"
+            return tr("{label} must be {wanted}, got {value}", label=labels()[name], wanted=wanted(name), value=value)
         return ""
 
     def _put(self, written: WrittenLoss) -> None:
