@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from flax import nnx
 from vaelib.data import load_mnist
 from vaelib.distributions import Bernoulli, Gaussian
 from vaelib.divergence import kl_to_standard_normal
+from vaelib.figures.style import GUIDE, QUANTITY_COLORS, class_colors
 from vaelib.laboratory.kernels import build
 from vaelib.laboratory.weights import flat_weights
 from vaelib.models import VAE
@@ -246,7 +248,10 @@ def test_the_labs_javascript():
     node = shutil.which("node")
     if node is None:
         pytest.skip("no Node found: install Node 20 or later to test the JavaScript outside a browser")
-    ran = subprocess.run([node, "--test", *map(str, sorted(HERE.glob("*.test.js")))], capture_output=True, text=True)
+    colors = {"colors": [*class_colors(60), *QUANTITY_COLORS.values(), GUIDE]}
+    command = [node, "--test", *map(str, sorted(HERE.glob("*.test.js")))]
+    known = os.environ | {"VAELIB_COLORS": json.dumps(colors)}
+    ran = subprocess.run(command, env=known, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

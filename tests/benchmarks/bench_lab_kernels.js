@@ -88,7 +88,7 @@ const SETTINGS = {
 const [ROUNDS, STEPS, INK] = [7, 100, 0.19]; // of a digit's pixels so many are not black
 const images = Uint8Array.from({ length: 2000 * 784 }, () => (Math.random() < INK ? 1 + Math.floor(255 * Math.random()) : 0));
 const data = { pixels: 784, train: images, heldOut: images.subarray(0, 784) };
-const files = ["engine.js", "random.js", "training.js"];
+const files = ["engine.js", "random.js", "places.js", "training.js"];
 const variants = {
   wasm: load(files, ["training"]).training(kernels(), data, SETTINGS),
   plain: load(files, ["training"], PLAIN).training(null, data, SETTINGS),

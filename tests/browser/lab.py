@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -181,6 +182,27 @@ def drag(page, handle, dx, steps=10):
     page.mouse.down()
     page.mouse.move(x + dx, y, steps=steps)
     page.mouse.up()
+
+
+def finger(page, *places):
+    """Touch the page at the first of these places, move over the others, and lift the finger."""
+    session = page.context.new_cdp_session(page)
+    for kind, (x, y) in zip(["touchStart", *["touchMove"] * (len(places) - 1)], places, strict=True):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def contrast(*colors):
+    """The ratio of luminances of two CSS colours, 1 to 21 (WCAG 2)."""
+
+    def luminance(color):
+        parts = np.array([float(part) for part in re.findall(r"[\d.]+", color)])
+        *rgb, alpha = parts if len(parts) == 4 else (*parts, 1.0)
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(rgb) / 255]
+        return alpha * np.dot([0.2126, 0.7152, 0.0722], linear)
+
+    low, high = sorted(map(luminance, colors))
+    return (high + 0.05) / (low + 0.05)
 
 
 def stroke(page, paper, bottom=240):

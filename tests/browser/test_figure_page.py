@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pytest
-from lab import drag, watched
+from lab import drag, finger, watched
 
 from vaelib.explorer import save_figure_page
 from vaelib.widgets import live_figure
@@ -77,12 +77,8 @@ def test_a_handle_follows_a_finger_on_a_phone(browser, path):
     handle = opened(page, path)
     box = handle.bounding_box()
     assert min(box["width"], box["height"]) >= 44
-    finger = page.context.new_cdp_session(page)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    touches = [("touchStart", x, y), *(("touchMove", x + 8 * step, y - 8 * step) for step in range(1, 9))]
-    for kind, to_x, to_y in touches:
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": to_x, "y": to_y}]})
-    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    finger(page, *((x + 8 * step, y - 8 * step) for step in range(9)))
     mu, nu = values(page)
     assert mu > 0.25
     assert nu > 4

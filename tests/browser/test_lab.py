@@ -1,12 +1,13 @@
 """The lab in a real browser: it trains, each control changes what it says, and nothing is asked of the network."""
 
 import json
+import re
 from functools import partial
 
 import numpy as np
 import psutil
 import pytest
-from lab import FRAMES, assert_labs_hand_over, heap, watched
+from lab import FRAMES, assert_labs_hand_over, contrast, finger, heap, watched
 from loopback import serve
 
 from vaelib.laboratory import save_page
@@ -218,6 +219,72 @@ def test_more_dimensions_show_the_two_most_active(opened):
         .inner_text()
         .startswith(f"z{'₀₁₂₃₄₅'[first]} to the right, z{'₀₁₂₃₄₅'[second]}")
     )
+
+
+def test_tiles_of_more_dimensions_lie_on_the_plane_that_is_shown(opened):
+    set_slider(opened, "Dimensions of z", "5")
+    opened.get_by_label("decoded tiles behind").check()
+    until(opened, "f.tiles && f.variance.length === 5")
+    says = opened.locator(".codes + .says")
+    says.filter(has_text="with 0 in all other dimensions").wait_for()
+    train(opened, 30)
+    assert array(opened, "tiles").size == 15 * 15 * 784
+    set_slider(opened, "Dimensions of z", "2")
+    until(opened, "f.steps === 0 && f.variance.length === 2")
+    assert array(opened, "tiles").size == 15 * 15 * 784
+    says.filter(has_not_text="other dimensions").wait_for()
+
+
+def test_a_reset_and_other_data_leave_the_plane_as_its_checkboxes_say(opened):
+    tiles, ellipses = (opened.get_by_label(name) for name in ("decoded tiles behind", "q(z|x) of each image"))
+    tiles.check()
+    ellipses.check()
+    train(opened, 20)
+    opened.get_by_role("button", name="Reset").click()
+    until(opened, "f.steps === 0 && f.tiles")
+    assert tiles.is_checked()
+    opened.get_by_label("Data", exact=True).select_option("Doersch's ring")
+    until(opened, "f.look.x.length === 2")
+    assert ellipses.is_checked()
+    opened.get_by_label("Data", exact=True).select_option("Images")
+    until(opened, "f.look.x.length === 784 && f.tiles")
+    assert tiles.is_checked()
+    assert ellipses.is_checked()
+    tiles.uncheck()
+    until(opened, "!f.tiles")
+
+
+def test_every_number_on_the_way_is_shown_of_twenty_dimensions(page, path):
+    open_at(page, f"{path.as_uri()}#latent=20")
+    train(page, 20)
+    page.get_by_role("button", name="New ε").click()
+    until(page, "f.look.eps.some((v) => v)")
+    page.wait_for_timeout(200)
+    names = {"mu": "mu", "eps": "eps", "z": "z", "dz": "gradient.z", "dMu": "gradient.mu", "dLogVar": "gradient.logVar"}
+    expected = {symbol: array(page, f"look.{name}") for symbol, name in names.items()}
+    expected["sigma"] = np.exp(array(page, "look.logVar") / 2)
+    for symbol, values in expected.items():
+        shown = number_beside(page, symbol).split()
+        assert len(shown) == 40
+        np.testing.assert_allclose([float(number) for number in shown[1::2]], values, atol=0.0051)
+        assert (shown[0], shown[-2]) == ("₁", "₂₀")
+
+
+def test_a_symbol_and_its_place_light_up_both_ways(opened):
+    symbols = opened.locator(".stage-of-pipeline").evaluate_all("all => all.map((one) => one.dataset.symbol)")
+    assert len(symbols) == len(set(symbols)) == 16
+    for symbol in symbols:
+        both = [f'.term[data-symbol="{symbol}"]', f'.stage-of-pipeline[data-symbol="{symbol}"]']
+        for part in both:
+            opened.locator(part).first.hover()
+            for place in both:
+                assert "lit" in opened.locator(place).first.get_attribute("class"), (symbol, part, place)
+            lit = opened.locator(".lit").evaluate_all("all => all.map((one) => one.dataset.symbol)")
+            assert set(lit) == {symbol}
+            opened.mouse.move(1, 1)
+            assert opened.locator(".lit").count() == 0
+    opened.locator('.term[data-symbol="sigma"]').first.focus()
+    assert opened.locator(".stage-of-pipeline.lit .symbol").all_inner_texts() == ["σ"]
 
 
 def test_the_pipeline_follows_the_image_that_is_clicked(opened):
@@ -445,6 +512,136 @@ def test_every_control_and_view_has_a_name(opened):
     assert nameless == []
     summaries = opened.locator("canvas.curves, canvas.codes").evaluate_all("all => all.map((c) => c.ariaLabel)")
     assert all("nats" in text or "held-out" in text for text in summaries)
+
+
+VIEWS = {
+    "the plane": "canvas.codes",
+    "the terms' curves": "canvas.curves >> nth=0",
+    "the KL's curve": "canvas.curves >> nth=1",
+    "reconstructions": ".strip >> nth=1",
+    "draws from the prior": ".strip >> nth=2",
+    "one image's way": ".pipeline",
+}
+
+
+def test_every_view_has_a_text_that_follows_the_training(opened):
+    def texts():
+        opened.wait_for_timeout(300)
+        found = {name: opened.locator(selector).get_attribute("aria-label") for name, selector in VIEWS.items()}
+        return found | {"the bar": opened.locator(".terms").inner_text()}
+
+    before = texts()
+    train(opened, 60)
+    after = texts()
+    for name, text in after.items():
+        assert re.search(r"\d", text)
+        assert text != before[name], name
+    error = ((array(opened, "reconstructions") - drawn_in(opened, 0)) ** 2).mean()
+    assert f"Mean squared error of a pixel: {error:.3f}." in after["reconstructions"]
+    assert f"Mean brightness {array(opened, 'draws').mean():.2f}" in after["draws from the prior"]
+    assert re.search(r"\d+% of them lie nearest to the middle of their own digit's codes", after["the plane"])
+    assert "In turn: 2, 0, 4," in opened.locator(".strip").first.get_attribute("aria-label")
+    assert opened.locator(".strip").evaluate_all("all => all.map((one) => one.role)") == ["img"] * 3
+
+
+def drawn_in(page, strip):
+    """The pixels of the pictures of a strip, one after the other."""
+    pictures = page.locator(".strip").nth(strip).locator("canvas")
+    return np.array(pictures.evaluate_all("all => all.flatMap((one) => Array.from(one.pixels))"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_drawn_stands_out_from_the_paper(browser, path, scheme):
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
+    page = open_at(watched(context.new_page()), path.as_uri())
+    paper = page.locator("canvas.curves").first.evaluate("e => getComputedStyle(e).backgroundColor")
+    colors = page.locator(".mark, .piece").evaluate_all("all => all.map((e) => getComputedStyle(e).backgroundColor)")
+    assert len(colors) == 7
+    assert min(contrast(color, paper) for color in colors) >= 3
+    train(page, 20)
+    for canvas in ("canvas.codes", "canvas.curves"):
+        pixels = page.locator(canvas).first.evaluate(INK)
+        strokes = [f"rgb{tuple(color)}" for color, count in pixels if count > 20 and len(set(color)) > 1]
+        assert len(strokes) >= 2
+        assert min(contrast(color, paper) for color in strokes) >= 3
+    context.close()
+    assert page.faults == []
+
+
+# The opaque colours of a canvas, and how many pixels have each.
+INK = """c => {
+  const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+  const counts = new Map();
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] < 255) continue;
+    const color = String(data.slice(i, i + 3));
+    counts.set(color, (counts.get(color) ?? 0) + 1);
+  }
+  return Array.from(counts, ([color, count]) => [color.split(',').map(Number), count]);
+}"""
+
+
+def test_it_is_played_by_fingers_on_a_phone(browser, path):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = open_at(watched(context.new_page()), path.as_uri())
+    page.get_by_role("button", name="Play").tap()
+    until(page, "f.steps > 10")
+    page.get_by_role("button", name="Pause").tap()
+    until(page, "!f.playing")
+    slider = page.get_by_role("slider", name="β, weight of the KL")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    y, start = box["y"] + box["height"] / 2, box["x"] + box["width"] / 3
+    finger(page, *((start + 10 * step, y) for step in range(15)))
+    assert float(slider.get_attribute("aria-valuetext")) > 1
+    assert "beta=" in page.locator("code").inner_text()
+    page.get_by_role("switch", name="Noise in z").tap()
+    assert "noise=False" in page.locator("code").inner_text()
+    paper = page.locator(".paper")
+    paper.scroll_into_view_if_needed()
+    before, box = page.evaluate("scrollY"), paper.bounding_box()
+    finger(page, *((box["x"] + 98, box["y"] + 20 + 10 * step) for step in range(16)))
+    until(page, "f.look.index === -1 && f.look.x.some((v) => v > 0.5)")
+    assert page.evaluate("scrollY") == before, "a stroke moves the pen and not the page"
+    plane = page.locator("canvas.codes")
+    plane.scroll_into_view_if_needed()
+    plane.tap()
+    until(page, "f.look.index >= 0")
+    context.close()
+    assert page.faults == []
+
+
+def test_it_is_played_by_keys(opened):
+    def tab_to(target):
+        for _ in range(80):
+            opened.keyboard.press("Tab")
+            if target.evaluate("e => e === document.activeElement"):
+                return
+        raise AssertionError(f"no key leads to {target}")
+
+    tab_to(opened.get_by_role("button", name="Play"))
+    opened.keyboard.press("Space")
+    until(opened, "f.steps > 10")
+    opened.keyboard.press("Enter")
+    until(opened, "!f.playing")
+    tab_to(opened.get_by_role("slider", name="β, weight of the KL"))
+    opened.keyboard.press("ArrowRight")
+    tab_to(opened.get_by_role("switch", name="Noise in z"))
+    opened.keyboard.press("Space")
+    assert opened.locator("code").inner_text() == "vaelib.lab(beta=2, noise=False)"
+    tab_to(opened.locator("canvas.codes"))
+    opened.keyboard.press("ArrowRight")
+    until(opened, "f.look.index === 1")
+    tab_to(opened.get_by_label("decoded tiles behind"))
+    opened.keyboard.press("Space")
+    until(opened, "f.tiles")
+    tab_to(opened.locator(".paper"))
+    for key in ("Space", *["ArrowDown"] * 4):
+        opened.keyboard.press(key)
+    until(opened, "f.look.index === -1 && f.look.x.some((v) => v > 0.5)")
+    tab_to(opened.get_by_role("button", name="Train on it too"))
+    opened.keyboard.press("Enter")
+    opened.get_by_role("status").filter(has_text="1 drawing").wait_for()
 
 
 def test_memory_stays_flat(opened):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import PIL.Image
 import pytest
-from lab import drag, heap, stroke, watched
+from lab import contrast, drag, heap, stroke, watched
 
 from vaelib.data import load_mnist
 
@@ -166,19 +166,6 @@ def settle(page, area, previous=None):
 
 def at(area):
     return area.locator("canvas").first.evaluate("c => String(c.z)")
-
-
-def contrast(*colors):
-    """The ratio of luminances of two CSS colours, 1 to 21 (WCAG 2)."""
-
-    def luminance(color):
-        parts = np.array([float(part) for part in re.findall(r"[\d.]+", color)])
-        *rgb, alpha = parts if len(parts) == 4 else (*parts, 1.0)
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(rgb) / 255]
-        return alpha * np.dot([0.2126, 0.7152, 0.0722], linear)
-
-    low, high = sorted(map(luminance, colors))
-    return (high + 0.05) / (low + 0.05)
 
 
 def kernel_z(page, lab):

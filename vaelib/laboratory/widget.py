@@ -21,8 +21,9 @@ from vaelib.laboratory.weights import flat_weights, model_with, weight_count
 from vaelib.languages import page_words
 from vaelib.models import VAE
 
-ENGINE = ("engine.js", "random.js", "training.js", "worker.js")
-VIEWS = ("random.js", "controls.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js", "lab.js")
+ENGINE = ("engine.js", "random.js", "places.js", "training.js", "worker.js")
+VIEWS = ("random.js", "places.js", "colours.js", "controls.js", "layout.js", "plane.js", "points.js", "curves.js")
+VIEWS += ("pipeline.js", "lab.js")
 MOST_STEPS = 2**53  # the largest whole number that the page counts to without a gap
 
 

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { kernels, load } from "./load.js";
 
-const { training } = load(["engine.js", "random.js", "training.js"], ["training"]);
+const { training } = load(["engine.js", "random.js", "places.js", "training.js"], ["training"]);
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const data = { pixels: job.pixels, train: bytes(job.train), heldOut: bytes(job.heldOut) };

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { kernels, load } from "./load.js";
 
-const { training } = load(["engine.js", "random.js", "training.js"], ["training"]);
+const { training } = load(["engine.js", "random.js", "places.js", "training.js"], ["training"]);
 const floats = (text) => {
   const bytes = Buffer.from(text, "base64");
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { kernels, load } from "./load.js";
 
-const { training, uniforms, fillNormal, shuffled, layersOf, fillInitial, objectiveAt, ringOf } = load(
-  ["engine.js", "random.js", "points.js", "training.js"],
-  ["training", "uniforms", "fillNormal", "shuffled", "layersOf", "fillInitial", "objectiveAt", "ringOf"],
+const { training, uniforms, fillNormal, shuffled, layersOf, fillInitial, objectiveAt, ringOf, activeAxes } = load(
+  ["engine.js", "random.js", "places.js", "points.js", "training.js"],
+  ["training", "uniforms", "fillNormal", "shuffled", "layersOf", "fillInitial", "objectiveAt", "ringOf", "activeAxes"],
 );
 
 const plain = {
@@ -20,7 +20,7 @@ const bars = Uint8Array.from({ length: 40 * 36 }, (_, i) => {
 const data = { pixels: 36, train: bars.subarray(0, 32 * 36), heldOut: bars.subarray(32 * 36) };
 const start = (changed = {}) => training(kernels(), data, { ...plain, ...changed });
 const looked = { index: 1, eps: Float32Array.of(0.5, -1) };
-const frameOf = (run, asked = {}) => run.frame({ evaluated: true, looked, tiles: null, ...asked });
+const frameOf = (run, asked = {}) => run.frame({ evaluated: true, looked, tiled: false, ...asked });
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 test("draws from a seed are repeatable, their own in each stream, and normal", () => {
@@ -76,7 +76,7 @@ test("what is seen does not change what is trained", () => {
   for (let i = 0; i < 5; i++) {
     seen.step();
     unseen.step();
-    frameOf(seen, { tiles: new Float32Array(2 * 30) });
+    frameOf(seen, { tiled: true });
   }
   assert.deepEqual(seen.net.weights, unseen.net.weights);
 });
@@ -84,8 +84,8 @@ test("what is seen does not change what is trained", () => {
 test("a frame holds the codes, pictures and terms of the present weights", () => {
   const run = start();
   for (let i = 0; i < 3; i++) run.step();
-  const frame = frameOf(run, { tiles: Float32Array.of(0, 0, 1, 1) });
-  assert.deepEqual([frame.steps, frame.images, frame.mu.length, frame.tiles.length], [3, 24, 16, 72]);
+  const frame = frameOf(run);
+  assert.deepEqual([frame.steps, frame.images, frame.mu.length, frame.tiles], [3, 24, 16, null]);
   const { look } = frame;
   assert.deepEqual(look.mu, frame.mu.slice(2, 4));
   look.z.forEach((z, j) => assert.ok(Math.abs(z - (look.mu[j] + Math.exp(look.logVar[j] / 2) * looked.eps[j])) < 1e-6));
@@ -95,6 +95,21 @@ test("a frame holds the codes, pictures and terms of the present weights", () =>
   const kl = look.mu.reduce((sum, mu, j) => sum + (mu ** 2 + Math.exp(look.logVar[j]) - 1 - look.logVar[j]) / 2, 0);
   assert.ok(Math.abs(kl - look.kl) < 1e-5);
   assert.equal(frameOf(run).train, null);
+});
+
+test("tiles are decoded on the plane of the two most active dimensions, 0 in the others, at once after a reset", () => {
+  for (const latent of [2, 5]) {
+    const run = start({ latent });
+    const frame = frameOf(run, { tiled: true, looked: { index: 0, eps: new Float32Array(latent) } });
+    assert.deepEqual(frame.axes, activeAxes(frame.mu, latent).axes);
+    assert.equal(frame.tiles.length, 15 * 15 * 36);
+    const corner = new Float32Array(latent);
+    [corner[frame.axes[0]], corner[frame.axes[1]]] = [(-14 / 15) * frame.reach, (14 / 15) * frame.reach];
+    assert.deepEqual(frame.tiles.slice(0, 36), run.decode(corner));
+    [corner[frame.axes[0]], corner[frame.axes[1]]] = [(14 / 15) * frame.reach, (-14 / 15) * frame.reach];
+    const last = run.decode(corner);
+    frame.tiles.slice(-36).forEach((value, i) => assert.ok(Math.abs(value - last[i]) < 1e-6));
+  }
 });
 
 test("a drawing takes the place of a held-out image", () => {

@@ -3,7 +3,10 @@ import test from "node:test";
 import { load } from "./load.js";
 
 const { codeOf, settingsFrom, fragmentOf } = load(["controls.js"], ["codeOf", "settingsFrom", "fragmentOf"]);
-const { activeAxes, reachOf } = load(["plane.js"], ["activeAxes", "reachOf"]);
+const { activeAxes, reachOf } = load(["places.js"], ["activeAxes", "reachOf"]);
+const { partedOf, nearestOf } = load(["plane.js"], ["partedOf", "nearestOf"]);
+const { listed } = load(["plane.js", "pipeline.js"], ["listed"]);
+const { visible, contrast, partsOf } = load(["colours.js"], ["visible", "contrast", "partsOf"]);
 const { record, ticks } = load(["curves.js"], ["record", "ticks"]);
 
 const plain = {
@@ -60,4 +63,47 @@ test("a record keeps the newest point, and not too many", () => {
 test("ticks are round and lie between the bounds", () => {
   assert.deepEqual(ticks(-213, -141), [-200, -180, -160]);
   assert.deepEqual(ticks(0, 8), [0, 2, 4, 6, 8]);
+});
+
+test("every number of a list is there, each of more than two with its dimension", () => {
+  assert.deepEqual(listed([0.5, -2]), ["0.50", "-2.00"]);
+  const lines = listed(Float32Array.from({ length: 20 }, (_, i) => i));
+  assert.deepEqual([lines.length, lines[0], lines[19]], [20, "₁ 0.00", "₂₀ 19.00"]);
+});
+
+test("how far classes have parted is the share of codes nearest to their own middle", () => {
+  const mu = Float32Array.of(0, 0, 0, 2, 10, 0, 10, 2, 9, 1);
+  assert.equal(partedOf(mu, Uint8Array.of(3, 3, 7, 7, 7), 2), 1);
+  assert.equal(partedOf(mu, Uint8Array.of(3, 3, 7, 7, 3), 2), 0.8);
+  assert.equal(nearestOf([8, 1], mu), 4);
+});
+
+// What pages are made of: text and paper of Chromium and of the site, light and dark, and of JupyterLab's themes.
+const papers = [
+  ...[["rgb(0, 0, 0)", "rgb(255, 255, 255)"], ["rgb(255, 255, 255)", "rgb(18, 18, 18)"]],
+  ...[["rgb(29, 35, 48)", "rgb(252, 252, 250)"], ["rgb(232, 234, 239)", "rgb(20, 24, 31)"]],
+  ...[["rgba(0, 0, 0, 0.87)", "rgb(255, 255, 255)"], ["rgba(255, 255, 255, 0.87)", "rgb(17, 17, 17)"]],
+];
+
+test("a ratio of luminances is WCAG's", () => {
+  const ratio = (a, b) => contrast(partsOf(a), partsOf(b));
+  assert.ok(Math.abs(ratio("#000000", "#ffffff") - 21) < 1e-9);
+  assert.ok(Math.abs(ratio("#767676", "#ffffff") - 4.54) < 5e-3);
+  assert.ok(Math.abs(ratio("#ff0000", "rgb(255 255 255)") - 4) < 5e-3);
+  assert.deepEqual(partsOf("color(srgb 1 0.5 0 / 0.5)"), [255, 127.5, 0, 0.5]);
+});
+
+test("classes, quantities and guides stand out 3 : 1 from every paper, light and dark", () => {
+  const { colors } = JSON.parse(process.env.VAELIB_COLORS ?? "null") ?? { colors: ["#ffa90e", "#92dadd", "#832db6", "#717581", "#e6007a"] };
+  for (const [text, paper] of papers) {
+    for (const color of colors) {
+      const found = visible(color, { text, paper });
+      assert.ok(contrast(partsOf(found), partsOf(paper)) >= 3, `${color} on ${paper} became ${found}`);
+    }
+  }
+});
+
+test("what stands out already stays as it is", () => {
+  assert.equal(visible("#832db6", { text: "rgb(0, 0, 0)", paper: "rgb(255, 255, 255)" }), "rgb(131, 45, 182)");
+  assert.equal(visible("hotpink", { text: "rgb(0, 0, 0)", paper: "rgb(255, 255, 255)" }), "hotpink");
 });

@@ -45,6 +45,7 @@ function curves(name, lines) {
   const { canvas, context } = sharpCanvas(width, height, { class: "curves", "aria-label": name });
   const draw = (/** @type {Record<string, [number, number][]>} */ points) => {
     const ink = inkOf(canvas);
+    marks.forEach((mark, i) => (mark.style.background = ink.of(lines[i].color)));
     context.clearRect(0, 0, width, height);
     const seen = lines.flatMap(({ key }) => points[key] ?? []);
     if (!seen.length) return;
@@ -68,7 +69,7 @@ function curves(name, lines) {
     context.textAlign = "center";
     for (let t = 1; t <= last; t *= 10) context.fillText(t.toLocaleString("en"), Math.min(x(t), width - 20), height - 8);
     for (const { key, color, thin } of lines) {
-      context.strokeStyle = color;
+      context.strokeStyle = ink.of(color);
       context.lineWidth = thin ? 1 : 2.5;
       context.beginPath();
       for (const [steps, value] of points[key] ?? []) context.lineTo(x(steps), y(value));
@@ -77,15 +78,8 @@ function curves(name, lines) {
     const words = lines.flatMap(({ key, label }) => (points[key]?.length ? [`${label} ${points[key].at(-1)?.[1].toFixed(1)}`] : []));
     canvas.setAttribute("aria-label", tr("{name} after {steps} steps, in nats an image: {values}.", { name, steps: last.toLocaleString("en"), values: words.join(", ") }));
   };
-  const legend = element(
-    "p",
-    { class: "legend" },
-    lines.map(({ label, color, thin }) => {
-      const mark = element("span", { class: thin ? "mark thin" : "mark", "aria-hidden": "true" });
-      mark.style.background = color;
-      return element("span", {}, [mark, label]);
-    }),
-  );
+  const marks = lines.map(({ thin }) => element("span", { class: thin ? "mark thin" : "mark", "aria-hidden": "true" }));
+  const legend = element("p", { class: "legend" }, lines.map(({ label }, i) => element("span", {}, [marks[i], label])));
   return { canvas, legend, draw };
 }
 
@@ -94,14 +88,13 @@ function curves(name, lines) {
  * @param {Record<string, string>} colors
  */
 function costBar(colors) {
-  const pieces = ["recon", "kl"].map((name) => {
-    const piece = element("span", { class: "piece", "aria-hidden": "true" });
-    piece.style.background = colors[name];
-    return piece;
-  });
+  const terms = ["recon", "kl"];
+  const pieces = terms.map(() => element("span", { class: "piece", "aria-hidden": "true" }));
   const words = element("p", { class: "terms" });
   const bar = element("div", { class: "bar-of-terms" }, pieces);
   const show = (/** @type {Terms} */ { recon, kl }) => {
+    const ink = inkOf(bar);
+    pieces.forEach((piece, i) => (piece.style.background = ink.of(colors[terms[i]])));
     const total = Math.max(0, -recon) + kl;
     const shares = [Math.max(0, -recon), kl].map((cost) => (100 * cost) / total);
     pieces.forEach((piece, i) => (piece.style.width = `${shares[i].toFixed(1)}%`));

@@ -3,7 +3,6 @@
 const RATE_SPAN = 1000; // milliseconds over which images a second are counted
 const HAND_OVER = 5000; // milliseconds between two hand-overs of the weights while it trains
 const CALM_SPAN = 1000; // milliseconds between two frames for readers who ask for less motion
-const GRID_REACH = 3; // of the grid that is decoded to points
 
 const RING = { train: 2000, heldOut: 800 }; // points
 
@@ -26,9 +25,10 @@ function dataOf(input) {
  * @param {HTMLElement} el
  */
 function openLab(input, el) {
+  const shown = { ellipses: false, tiles: false };
   const open = (/** @type {LabSettings} */ settings) => {
     el.replaceChildren();
-    return openOn(dataOf({ ...input, settings }), el, (changed) => {
+    return openOn(dataOf({ ...input, settings }), el, shown, (changed) => {
       lab.stop();
       lab = open(changed);
       for (const select of el.querySelectorAll("select")) if (select.getAttribute("aria-label") === tr("Data")) select.focus();
@@ -44,9 +44,10 @@ function openLab(input, el) {
 /**
  * @param {LabInput} input
  * @param {HTMLElement} el
+ * @param {Shown} shown
  * @param {(settings: LabSettings) => void} reopen
  */
-function openOn(input, el, reopen) {
+function openOn(input, el, shown, reopen) {
   const { data, labels, image_shape: shape, quantityColors } = input;
   const kinds = { colors: input.classColors, classes: input.classes, word: input.classWord };
   const isPoint = data.pixels === 2;
@@ -106,7 +107,6 @@ function openOn(input, el, reopen) {
     seen = [];
     alert.hidden = true;
     send("reset", { settings });
-    askTiles();
   };
   const act = (/** @type {string} */ name) => {
     if (name === "speed") return send("speed", { stepsPerSecond: Number(top.speed.value) });
@@ -128,16 +128,14 @@ function openOn(input, el, reopen) {
   };
   const controls = input.whole ? controlPanel(settings, onControl, SWITCHES) : controlPanel(settings, onControl);
 
-  const check = (/** @type {string} */ text, /** @type {(on: boolean) => void} */ onChange) => {
+  const check = (/** @type {string} */ text, /** @type {keyof Shown} */ name, /** @type {() => void} */ onChange) => {
     const box = element("input", { type: "checkbox" });
-    box.addEventListener("change", () => onChange(box.checked));
+    box.checked = shown[name];
+    box.addEventListener("change", () => ((shown[name] = box.checked), onChange()));
     return element("label", { class: "switch" }, [box, text]);
   };
-  let tiled = false;
-  const askTiles = () => {
-    const wanted = (tiled || isPoint) && settings.latent === 2;
-    send("tiles", { codes: wanted ? gridCodes(isPoint ? GRID_REACH : views.plane.reach()) : null });
-  };
+  const askTiles = () => send("tiles", { on: isPoint || shown.tiles });
+  const drawAgain = () => frame && draw(frame);
 
   const inBrief = () => [
     element("div", { class: "brief" }, [
@@ -154,11 +152,8 @@ function openOn(input, el, reopen) {
         views.plane.canvas,
         views.plane.says,
         element("div", { class: "checks" }, [
-          check(tr("q(z|x) of each image"), (on) => {
-            views.plane.options.ellipses = on;
-            if (frame) draw(frame);
-          }),
-          ...(isPoint ? [] : [check(tr("decoded tiles behind"), (on) => ((tiled = on), askTiles()))]),
+          check(tr("q(z|x) of each image"), "ellipses", drawAgain),
+          ...(isPoint ? [] : [check(tr("decoded tiles behind"), "tiles", askTiles)]),
         ]),
       ]),
       element("div", {}, [
@@ -193,7 +188,7 @@ function openOn(input, el, reopen) {
     views.cost.show(heldOut);
   };
   const draw = (/** @type {Frame} */ next) => {
-    views.plane.draw(next, settings.latent, shape);
+    views.plane.draw(next, shape, shown);
     views.terms.draw(history.lines());
     views.kl.draw(history.lines());
     views.pictures.draw(next);
@@ -220,13 +215,11 @@ function openOn(input, el, reopen) {
     if (next.fault) onFault(next.fault);
     else if (!resting) state(next.playing);
     if (frame && next.steps < frame.steps) history.cut(next.steps);
-    const reach = views.plane.reach();
     frame = next;
     note(next);
     if (!waiting) requestAnimationFrame(paint);
     waiting = true;
     el.dispatchEvent(new CustomEvent("frame", { detail: next }));
-    if (tiled && reach !== views.plane.reach()) askTiles();
   };
   const paint = () => {
     waiting = false;
@@ -255,11 +248,11 @@ function openOn(input, el, reopen) {
     send(resting ? "pause" : "play");
   };
   document.addEventListener("visibilitychange", onVisibility);
-  const forgetColours = onColours(() => frame && draw(frame));
+  const forgetColours = onColours(drawAgain);
 
   say();
   send("start", { kernels: input.kernels, data, settings, words: told.words });
-  if (isPoint) askTiles();
+  askTiles();
   if (takesDrawings && !input.whole) views.own.start();
   return {
     stop: () => {

@@ -1,7 +1,5 @@
 // What the lab is laid out with: panels, rows of pictures, the bar of buttons, and the worker behind them.
 
-const TILES = 15;
-
 /**
  * The worker, from its text: a widget and a page from disk have no file to load it from.
  * @param {string} text
@@ -25,30 +23,28 @@ const panel = (title, line, children) =>
   ]);
 
 /**
- * A row of pictures.
+ * A row of pictures, which is one to a screen reader: draw(images, text) takes the text that says what is there.
  * @param {number} count
  * @param {number[]} shape
  * @param {string} name
  */
 function strip(count, shape, name) {
   const pictures = Array.from({ length: count }, (_, i) => imageCanvas(shape, `${name} ${i + 1}`));
-  const box = element("div", { class: "strip" }, pictures.map(({ canvas }) => canvas));
+  const box = element("div", { class: "strip", role: "img", "aria-label": name }, pictures.map(({ canvas }) => canvas));
   const size = shape[0] * shape[1] * shape[2];
-  const draw = (/** @type {Float32Array} */ images) =>
+  const draw = (/** @type {Float32Array} */ images, /** @type {string} */ text) => {
     pictures.forEach(({ draw }, i) => draw(images.subarray(i * size, (i + 1) * size)));
+    box.setAttribute("aria-label", text);
+  };
   return { box, draw };
 }
 
-/**
- * Codes on a grid over the plane, from its upper left corner.
- * @param {number} reach
- */
-const gridCodes = (reach) =>
-  Float32Array.from({ length: 2 * TILES * TILES }, (_, n) => {
-    const [tile, axis] = [n >> 1, n % 2];
-    const step = ((axis ? Math.floor(tile / TILES) : tile % TILES) + 0.5) / TILES;
-    return (axis ? 1 - 2 * step : 2 * step - 1) * reach;
-  });
+/** @param {ArrayLike<number>} values */
+function meanOf(values) {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}
 
 /**
  * @param {(event: string) => void} act
@@ -107,24 +103,38 @@ function ownDigit(onDrawing, onInclude) {
 }
 
 /**
- * Ten held-out images, their reconstructions, and draws from the prior.
+ * Ten held-out images, their reconstructions, and draws from the prior, each with a line that says what is there.
  * @param {LabInput} input
  * @param {() => void} onRedraw
  */
-function imageViews({ data, image_shape: shape }, onRedraw) {
-  const [originals, reconstructions, draws] = [tr("Held-out image"), tr("Reconstruction"), tr("Draw from the prior")].map((name) => strip(10, shape, name));
-  originals.draw(Float32Array.from(data.heldOut.subarray(0, 10 * data.pixels), (v) => v / 255));
+function imageViews({ data, image_shape: shape, labels, classes }, onRedraw) {
+  const count = Math.min(10, data.heldOut.length / data.pixels);
+  const strips = [tr("Held-out image"), tr("Reconstruction")].map((name) => strip(count, shape, name));
+  const [[originals, reconstructions], draws] = [strips, strip(10, shape, tr("Draw from the prior"))];
+  const heldOut = Float32Array.from(data.heldOut.subarray(0, count * data.pixels), (v) => v / 255);
+  const brightness = meanOf(data.heldOut) / 255;
+  const namesOf = (/** @type {ArrayLike<number>} */ indices) => Array.from(indices, (i) => classes[labels[i]]).join(", ");
+  const shown = tr("{count} held-out images.", { count });
+  originals.draw(heldOut, labels.length ? `${shown} ${tr("In turn: {names}.", { names: namesOf(Array.from({ length: count }, (_, i) => i)) })}` : shown);
+  const [error, drawn] = [1, 2].map(() => element("p", { class: "says" }));
   const redraw = element("button", { type: "button" }, [tr("New draws")]);
   redraw.addEventListener("click", onRedraw);
   const panels = [
     panel(tr("Ten held-out images and their reconstructions"), tr("The lower row is decoded from the mean of q(z|x); what it blurs is what so few numbers can not hold."), [
-      ...[originals.box, reconstructions.box],
+      ...[originals.box, reconstructions.box, error],
     ]),
-    panel(tr("Draws from the prior"), tr("z ~ N(0, I), decoded. Without the KL the decoder was never asked for these places."), [draws.box, redraw]),
+    panel(tr("Draws from the prior"), tr("z ~ N(0, I), decoded. Without the KL the decoder was never asked for these places."), [draws.box, redraw, drawn]),
   ];
-  const draw = (/** @type {Frame} */ frame) => {
-    reconstructions.draw(frame.reconstructions);
-    draws.draw(frame.draws);
+  const draw = (/** @type {Frame} */ { mu, variance, priorCodes, ...frame }) => {
+    const away = frame.reconstructions.map((value, i) => (value - heldOut[i]) ** 2);
+    error.textContent = tr("Mean squared error of a pixel: {error}.", { error: meanOf(away).toFixed(3) });
+    reconstructions.draw(frame.reconstructions, `${tr("The reconstructions of these {count} images.", { count })} ${error.textContent}`);
+    const words = [tr("Mean brightness {drawn}, of real images {real}.", { drawn: meanOf(frame.draws).toFixed(2), real: brightness.toFixed(2) })];
+    const latent = variance.length;
+    const near = Array.from({ length: 10 }, (_, i) => nearestOf(priorCodes.subarray(i * latent, (i + 1) * latent), mu));
+    if (labels.length) words.push(tr("The real images whose codes lie nearest: {names}.", { names: namesOf(near) }));
+    drawn.textContent = words.join(" ");
+    draws.draw(frame.draws, `${tr("{count} draws from the prior, decoded.", { count: 10 })} ${drawn.textContent}`);
   };
   return { panels, draw };
 }

@@ -43,19 +43,27 @@ function linked(root, part, symbol) {
  */
 const figures = (value) => (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 1e5) ? value.toFixed(2) : value.toExponential(1));
 
+const [ROWS, COLUMNS] = [7, 3]; // of a list of numbers; more rows only where these columns are full
+
+/**
+ * Each number as text; of more than two, with the number of its dimension.
+ * @param {ArrayLike<number>} values
+ */
+const listed = (values) => Array.from(values, (value, i) => (values.length > 2 ? `${subscript(i + 1)} ` : "") + figures(value));
+
 /**
  * @param {number[]} shape
  * @param {{ onEps: () => void, onOther: () => void }} actions
  */
 function pipeline(shape, { onEps, onOther }) {
   const named = symbols();
-  const root = element("div", { class: "pipeline" });
+  const root = element("div", { class: "pipeline", role: "group" });
   const isPoint = shape[0] * shape[1] * shape[2] === 2;
   const [from, to, slope] = [named.x, named.picture, named.dLogits].map((name) => imageCanvas(shape, name));
   /** @type {Record<string, HTMLOutputElement>} */
   const numbers = {};
   const stage = (/** @type {string} */ symbol, /** @type {string} */ letter, /** @type {Element | null} */ picture = null) => {
-    numbers[symbol] = element("output");
+    numbers[symbol] = element("output", { "aria-live": "off" });
     const part = element("div", { class: "stage-of-pipeline", title: named[symbol], tabindex: 0 }, [
       element("span", { class: "symbol" }, [letter]),
       picture ?? numbers[symbol],
@@ -88,7 +96,8 @@ function pipeline(shape, { onEps, onOther }) {
     linked(root, element("span", { class: "term", tabindex: 0, title: named[symbol] }, [text]), symbol);
   const formula = element("p", { class: "formula" }, [
     ...[term("ELBO", "elbo"), " = ", term("log p(x|z)", "recon"), " − ", term("KL(q(z|x) ‖ p(z))", "kl"), ",  "],
-    ...[term("z", "z"), " = ", term("μ", "mu"), "(", term("x", "x"), ") + ", term("σ", "sigma"), "(x) ", term("ε", "eps")],
+    ...[term("z", "z"), " = ", term("μ", "mu"), "(", term("x", "x"), ") + ", term("σ", "sigma"), "(x) ", term("ε", "eps"), ",  "],
+    ...[term("p(x|z)", "picture"), " = ", tr("decoder"), "(", term("z", "z"), ")"],
   ]);
   const back = element("div", { class: "way back", role: "group", "aria-label": tr("The gradient's way back") }, [
     stage("dEncoder", "‖∂ encoder‖"),
@@ -107,15 +116,24 @@ function pipeline(shape, { onEps, onOther }) {
     ...[tr("And back, of "), term("loss", "loss"), " = β ", term("KL", "kl"), " − ", term("log p(x|z)", "recon"), ":  "],
     ...[term("∂loss/∂μ", "dMu"), " = ", term("∂loss/∂z", "dz"), " + β ", term("μ", "mu"), ",  "],
     ...[term("∂loss/∂ log σ²", "dLogVar"), " = ½ (", term("∂loss/∂z", "dz"), " · ", term("σ", "sigma"), " ", term("ε", "eps")],
-    ...[" + β (", term("σ", "sigma"), "² − 1))"],
+    ...[" + β (", term("σ", "sigma"), "² − 1)),  "],
+    ...[term("∂loss/∂z", "dz"), " = (∂a/∂z)ᵀ ", term("∂loss/∂a", "dLogits"), ",  "],
+    ...[term("‖∂ decoder‖", "dDecoder"), ", ", term("‖∂ encoder‖", "dEncoder"), " = ‖∂loss/∂W‖"],
   ]);
   const note = element("p", { class: "look-at" });
   root.append(formula, way, chain, back, note);
-  const list = (/** @type {ArrayLike<number>} */ values) =>
-    Array.from(values).slice(0, 6).map(figures).join("\n") + (values.length > 6 ? "\n…" : "");
+  const list = (/** @type {string} */ symbol, /** @type {ArrayLike<number>} */ values) => {
+    const [output, texts] = [numbers[symbol], listed(values)];
+    if (output.children.length !== texts.length) {
+      const rows = Math.max(Math.min(texts.length, ROWS), Math.ceil(texts.length / COLUMNS));
+      output.style.gridTemplateRows = `repeat(${rows}, auto)`;
+      output.replaceChildren(...texts.map(() => element("span")));
+    }
+    texts.forEach((text, i) => (output.children[i].textContent = text));
+  };
   const showPictures = (/** @type {Look} */ { x, picture, gradient }, /** @type {string} */ name) => {
     if (isPoint) {
-      for (const [symbol, values] of Object.entries({ x, picture, dLogits: gradient.logits })) numbers[symbol].textContent = list(values);
+      for (const [symbol, values] of Object.entries({ x, picture, dLogits: gradient.logits })) list(symbol, values);
       return;
     }
     const largest = gradient.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-30);
@@ -126,28 +144,28 @@ function pipeline(shape, { onEps, onOther }) {
   const showBack = (/** @type {Look} */ { recon, kl, gradient }, /** @type {number} */ beta) => {
     const border = (gradient.norms.length + 1) / 2; // after the encoder's hidden layers, μ and log σ²
     numbers.loss.textContent = figures(beta * kl - recon);
-    numbers.dz.textContent = list(gradient.z);
-    numbers.dMu.textContent = list(gradient.mu);
-    numbers.dLogVar.textContent = list(gradient.logVar);
+    list("dz", gradient.z);
+    list("dMu", gradient.mu);
+    list("dLogVar", gradient.logVar);
     const [ups, downs] = [gradient.norms.slice(0, border), gradient.norms.slice(border)];
     const layer = (/** @type {number} */ i) => tr("layer {number}", { number: i + 1 });
-    const listed = (/** @type {number[]} */ norms, /** @type {string[]} */ last) =>
+    const byLayer = (/** @type {number[]} */ norms, /** @type {string[]} */ last) =>
       norms.map((norm, i) => `${last[i - norms.length + last.length] ?? layer(i)} ${figures(norm)}`).join("\n");
-    numbers.dEncoder.textContent = listed(ups, [tr("to μ"), tr("to log σ²")]);
-    numbers.dDecoder.textContent = listed(downs, [tr("output")]);
+    numbers.dEncoder.textContent = byLayer(ups, [tr("to μ"), tr("to log σ²")]);
+    numbers.dDecoder.textContent = byLayer(downs, [tr("output")]);
   };
   const show = (/** @type {Look} */ look, /** @type {string} */ name, /** @type {{ beta: number, playing: boolean }} */ { beta, playing }) => {
     showPictures(look, name);
     showBack(look, beta);
     back.classList.toggle("hurried", playing);
     note.textContent = playing ? tr("Pause to read the gradient's way back.") : tr("One step moves all weights against the mean of such gradients over a batch.");
-    numbers.mu.textContent = list(look.mu);
-    numbers.sigma.textContent = list(look.logVar.map((v) => Math.exp(v / 2)));
-    numbers.eps.textContent = list(look.eps);
-    numbers.z.textContent = list(look.z);
-    numbers.recon.textContent = look.recon.toFixed(2);
-    numbers.kl.textContent = look.kl.toFixed(2);
-    numbers.elbo.textContent = (look.recon - look.kl).toFixed(2);
+    list("mu", look.mu);
+    list("sigma", look.logVar.map((v) => Math.exp(v / 2)));
+    list("eps", look.eps);
+    list("z", look.z);
+    const terms = { recon: look.recon.toFixed(2), kl: look.kl.toFixed(2), elbo: (look.recon - look.kl).toFixed(2) };
+    for (const [symbol, text] of Object.entries(terms)) numbers[symbol].textContent = text;
+    root.setAttribute("aria-label", tr("The way of {name}: log p(x|z) {recon}, KL {kl}, ELBO {elbo} nats.", { name, ...terms }));
   };
   return { root, show };
 }

@@ -1,48 +1,7 @@
 // The plane of two dimensions of z: the codes of held-out images, the prior's circles, and the aggregate's marginals.
 
+const FOLLOWED = "#e6007a"; // the image that the pipeline follows
 const CODES = { size: 460, strip: 46, edge: 30 }; // CSS pixels: the whole, the marginals' strips, the ticks' room
-const REACHES = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 4096, 16384];
-
-/**
- * The two dimensions of z whose means vary most over the images, in the order of their numbers.
- * @param {Float32Array} mu
- * @param {number} latent
- */
-function activeAxes(mu, latent) {
-  const count = mu.length / latent;
-  const variance = Array.from({ length: latent }, (_, j) => {
-    let [sum, squares] = [0, 0];
-    for (let i = j; i < mu.length; i += latent) {
-      sum += mu[i];
-      squares += mu[i] ** 2;
-    }
-    return squares / count - (sum / count) ** 2;
-  });
-  const order = variance.map((_, j) => j).sort((a, b) => variance[b] - variance[a]);
-  return { axes: order.slice(0, 2).sort((a, b) => a - b), variance };
-}
-
-/**
- * The least reach of the list within which 98 of 100 codes lie.
- * @param {Float32Array} mu
- * @param {number[]} axes
- * @param {number} latent
- */
-function reachOf(mu, axes, latent) {
-  const sizes = Float32Array.from({ length: mu.length / latent }, (_, i) => Math.max(...axes.map((j) => Math.abs(mu[i * latent + j]))));
-  const far = sizes.sort()[Math.floor(0.98 * (sizes.length - 1))];
-  return REACHES.find((reach) => far <= reach) ?? REACHES[REACHES.length - 1];
-}
-
-/**
- * Colours of the page as they are now, light or dark.
- * @param {Element} el
- */
-function inkOf(el) {
-  const style = getComputedStyle(el);
-  const of = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  return { text: style.color, paper: of("--lab-paper"), guide: of("--lab-guide") };
-}
 
 /**
  * A canvas of this size in CSS pixels, drawn at the screen's own resolution.
@@ -60,6 +19,36 @@ function sharpCanvas(width, height, attributes) {
 }
 
 /**
+ * The share of codes that lie nearest to the middle of their own class's codes: how far the classes have parted.
+ * @param {Float32Array} mu
+ * @param {Uint8Array} labels
+ * @param {number} latent
+ */
+function partedOf(mu, labels, latent) {
+  const classes = [...new Set(labels)];
+  const middles = classes.flatMap((label) => {
+    const members = Array.from(labels.keys()).filter((i) => labels[i] === label);
+    return Array.from({ length: latent }, (_, j) => members.reduce((sum, i) => sum + mu[i * latent + j], 0) / members.length);
+  });
+  return labels.filter((label, i) => label === classes[nearestOf(mu.subarray(i * latent, (i + 1) * latent), middles)]).length / labels.length;
+}
+
+/**
+ * The number of the point that lies nearest to z.
+ * @param {ArrayLike<number>} z
+ * @param {ArrayLike<number>} points
+ */
+function nearestOf(z, points) {
+  let [best, least] = [-1, Infinity];
+  for (let i = 0; i < points.length / z.length; i++) {
+    let distance = 0;
+    for (let j = 0; j < z.length; j++) distance += (z[j] - points[i * z.length + j]) ** 2;
+    if (distance < least) [best, least] = [i, distance];
+  }
+  return best;
+}
+
+/**
  * @param {Uint8Array} labels
  * @param {{ colors: string[], classes: string[], word: string }} kinds the classes' colours, names, and what a class is called
  * @param {(index: number) => void} onPick called with the image whose code is nearest to a click
@@ -71,8 +60,7 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
   const tilesCanvas = element("canvas");
   const says = element("p", { class: "says" });
   const noise = normals(2 * 4096);
-  const options = { ellipses: false };
-  /** @type {{ frame: Frame, latent: number, axes: number[], reach: number } | null} */
+  /** @type {{ frame: Frame, latent: number, axes: number[], reach: number, shown: Shown, tiled: boolean } | null} */
   let now = null;
 
   const at = (/** @type {number} */ a, /** @type {number} */ b, reach = now?.reach ?? 4) => [
@@ -91,8 +79,8 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
 
   const drawTiles = (/** @type {Frame} */ frame, /** @type {number[]} */ shape) => {
     const [height, width] = shape;
-    if (!frame.tiles || height * width < 4) return; // points are no tiles
-    const across = Math.round(Math.sqrt(frame.tiles.length / (height * width)));
+    if (!frame.tiles || !now?.tiled) return;
+    const across = TILES;
     Object.assign(tilesCanvas, { width: across * width, height: across * height });
     const paper = /** @type {CanvasRenderingContext2D} */ (tilesCanvas.getContext("2d"));
     const image = paper.createImageData(across * width, across * height);
@@ -131,42 +119,48 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
   };
 
   const drawCodes = (/** @type {ReturnType<typeof inkOf>} */ ink) => {
-    const { frame, latent } = /** @type {NonNullable<typeof now>} */ (now);
+    const { frame, latent, shown, tiled } = /** @type {NonNullable<typeof now>} */ (now);
     context.save();
     context.beginPath();
     context.rect(edge, strip, side, side);
     context.clip();
     const count = frame.mu.length / latent;
+    const rim = tiled ? { color: ink.paper, width: 2 } : { color: ink.text, width: 0.35 };
     for (let i = 0; i < count; i++) {
       const [x, y] = at(...pair(code(i)));
-      context.fillStyle = colorOf(i);
-      context.strokeStyle = options.ellipses ? colorOf(i) : ink.text;
-      context.lineWidth = options.ellipses ? 1 : 0.35;
+      const color = ink.of(colorOf(i));
       context.beginPath();
-      if (options.ellipses) context.ellipse(x, y, ...pair(radii(i)), 0, 0, 2 * Math.PI);
+      if (shown.ellipses) context.ellipse(x, y, ...pair(radii(i)), 0, 0, 2 * Math.PI);
       else context.arc(x, y, 2.6, 0, 2 * Math.PI);
-      if (!options.ellipses) context.fill();
-      context.stroke();
+      const lines = shown.ellipses ? [...(tiled ? [{ color: ink.paper, width: 3 }] : []), { color, width: 1 }] : [rim];
+      for (const line of lines) {
+        context.strokeStyle = line.color;
+        context.lineWidth = line.width;
+        context.stroke();
+      }
+      context.fillStyle = color;
+      if (!shown.ellipses) context.fill();
     }
-    drawLooked(frame.look);
+    drawLooked(frame.look, ink);
     drawNumerals(ink);
     context.restore();
   };
 
   const radii = (/** @type {number} */ i) => deviation(i).map((s) => Math.max(0.5, (s / (2 * (now?.reach ?? 4))) * side));
 
-  const drawLooked = (/** @type {Look} */ look) => {
+  const drawLooked = (/** @type {Look} */ look, /** @type {ReturnType<typeof inkOf>} */ ink) => {
     const { axes, reach } = /** @type {NonNullable<typeof now>} */ (now);
     const [mean, z] = [axes.map((j) => look.mu[j]), axes.map((j) => look.z[j])];
     const spread = axes.map((j) => Math.max(0.5, (Math.exp(look.logVar[j] / 2) / (2 * reach)) * side));
+    const color = ink.of(FOLLOWED);
     context.lineWidth = 2;
-    context.strokeStyle = "#e6007a";
-    context.fillStyle = "#e6007a40";
+    context.strokeStyle = color;
+    context.fillStyle = `${FOLLOWED}40`;
     context.beginPath();
     context.ellipse(...pair(at(...pair(mean))), ...pair(spread), 0, 0, 2 * Math.PI);
     context.fill();
     context.stroke();
-    context.fillStyle = "#e6007a";
+    context.fillStyle = color;
     context.beginPath();
     context.arc(...pair(at(...pair(z))), 4, 0, 2 * Math.PI);
     context.fill();
@@ -230,13 +224,15 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
   };
 
   const describe = () => {
-    const { frame, latent, axes, reach } = /** @type {NonNullable<typeof now>} */ (now);
-    const { variance } = activeAxes(frame.mu, latent);
+    const { frame, latent, axes, reach, tiled } = /** @type {NonNullable<typeof now>} */ (now);
     const [a, b] = axes.map((j) => `z${subscript(j + 1)}`);
-    const [first, second] = axes.map((j) => variance[j].toFixed(2));
-    says.textContent = tr("{a} to the right, {b} upwards, −{reach} to {reach}. Variance of the means: {first} and {second}.", { a, b, reach, first, second });
-    const shown = tr("Codes of {count} held-out images.", { count: frame.mu.length / latent });
-    canvas.setAttribute("aria-label", `${shown} ${says.textContent}`);
+    const [first, second] = axes.map((j) => frame.variance[j].toFixed(2));
+    const words = [tr("{a} to the right, {b} upwards, −{reach} to {reach}. Variance of the means: {first} and {second}.", { a, b, reach, first, second })];
+    if (tiled && latent > 2) words.push(tr("The tiles are decoded with 0 in all other dimensions of z."));
+    says.textContent = words.join(" ");
+    words.unshift(tr("Codes of {count} held-out images.", { count: frame.mu.length / latent }));
+    if (labels.length) words.push(tr("{share}% of them lie nearest to the middle of their own {word}'s codes.", { word, share: Math.round(100 * partedOf(frame.mu, labels, latent)) }));
+    canvas.setAttribute("aria-label", words.join(" "));
   };
 
   const nearest = (/** @type {MouseEvent} */ event) => {
@@ -273,11 +269,11 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
   });
 
   return {
-    ...{ canvas, says, options, nameOf },
-    reach: () => now?.reach ?? 4,
-    draw: (/** @type {Frame} */ frame, /** @type {number} */ latent, /** @type {number[]} */ shape) => {
-      const { axes } = activeAxes(frame.mu, latent);
-      now = { frame, latent, axes, reach: reachOf(frame.mu, axes, latent) };
+    ...{ canvas, says, nameOf },
+    draw: (/** @type {Frame} */ frame, /** @type {number[]} */ shape, /** @type {Shown} */ shown) => {
+      const { axes, reach, variance } = frame;
+      const tiled = Boolean(frame.tiles) && shape[0] * shape[1] >= 4; // points are no tiles
+      now = { frame, latent: variance.length, axes, reach, shown, tiled };
       const ink = inkOf(canvas);
       context.clearRect(0, 0, size, size);
       drawTiles(frame, shape);

@@ -50,10 +50,10 @@ function pointsPlane(heldOut, labels, colors) {
     context.lineWidth = 0.8;
     context.strokeRect(0, 0, DATA_SIZE, DATA_SIZE);
     if (frame.tiles) grid(frame.tiles);
-    dots(heldOut, 2, (i) => colors[labels[i]]);
+    dots(heldOut, 2, (i) => ink.of(colors[labels[i]]));
     dots(frame.draws, 1.6, () => ink.text);
     context.lineWidth = 2;
-    context.strokeStyle = "#e6007a";
+    context.strokeStyle = ink.of(FOLLOWED);
     for (const point of [frame.look.x, frame.look.picture]) {
       context.beginPath();
       context.arc(...at(point, 0), point === frame.look.x ? 6 : 3, 0, 2 * Math.PI);

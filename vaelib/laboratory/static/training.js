@@ -5,6 +5,7 @@ const EVALUATED = 500; // held-out images of an evaluation
 const PICTURED = 10; // held-out images whose reconstructions are seen
 const DRAWN = 10; // draws from the prior
 const POINTS_DRAWN = 400; // the same where an image is a point of the plane
+const GRID_REACH = 3; // there, of the grid of z that is decoded
 
 /**
  * What a step does under these settings: the weight of the KL is 0 where it is off, and grows over the warm-up.
@@ -178,16 +179,19 @@ function training(module, data, settings) {
 
   /**
    * What the views show; where all of it is finite and evaluated, the weights are kept to go back to.
-   * @param {{ evaluated: boolean, looked: Looked, tiles: Float32Array | null }} asked
+   * @param {{ evaluated: boolean, looked: Looked, tiled: boolean }} asked
    */
-  const frame = ({ evaluated, looked, tiles }) => {
+  const frame = ({ evaluated, looked, tiled }) => {
     const { mu, logVar } = codes();
+    const { axes, variance } = activeAxes(mu, latent);
+    const reach = reachOf(mu, axes, latent);
+    const tiles = tiled ? decode(gridCodes(isPoint ? GRID_REACH : reach, axes, latent)) : null;
     const [heldOut, prior] = [evaluated ? evaluate() : null, priorCodes()];
     const seen = {
-      ...{ steps, images: steps * batch, mu, logVar, train: meanTerms(), heldOut },
+      ...{ steps, images: steps * batch, mu, logVar, axes, variance, reach, train: meanTerms(), heldOut },
       ...{ beta: objectiveAt(settings, steps).beta, priorCodes: prior, draws: decode(prior) },
       reconstructions: decode(isPoint ? mu : mu.slice(0, PICTURED * latent)),
-      ...{ look: look(looked), tiles: tiles && decode(tiles) },
+      ...{ look: look(looked), tiles },
     };
     if (!fault) fault = faultOf(heldOut ?? seen.look, steps);
     if (!fault && evaluated) keep();

@@ -59,6 +59,12 @@ interface Looked {
   eps: Float32Array;
 }
 
+// What the plane shows beside the codes, as its checkboxes say.
+interface Shown {
+  ellipses: boolean;
+  tiles: boolean;
+}
+
 // Of the loss, minus the objective of this one image; the norms are those of the layers in the order of `layersOf`.
 interface WayBack {
   logits: Float32Array;
@@ -80,12 +86,16 @@ interface Look extends Terms {
 }
 
 // `train` is the mean since the last frame, null where no step was made; `heldOut` is null between evaluations.
+// `axes` are the two dimensions of z that the plane shows, which vary most; `reach` is how far it goes.
 interface Frame {
   playing: boolean;
   steps: number;
   images: number;
   mu: Float32Array;
   logVar: Float32Array;
+  axes: number[];
+  variance: number[];
+  reach: number;
   train: Terms | null;
   heldOut: Terms | null;
   beta: number;

@@ -20,15 +20,14 @@ function serve(port) {
 
   /** @type {Looked} */
   let looked = { index: 0, eps: new Float32Array(0) };
-  /** @type {Float32Array | null} */
-  let tiles = null;
+  let tiled = false;
 
   const show = () => {
     if (!run) return; // the kernels are still compiled
     const now = performance.now();
     const full = !playing || now - evaluated > BETWEEN;
     if (full) evaluated = now;
-    const frame = run.frame({ evaluated: full, looked, tiles });
+    const frame = run.frame({ evaluated: full, looked, tiled });
     if (frame.fault) playing = false;
     drawn = false;
     port.postMessage({ do: "frame", playing, ...frame });
@@ -107,7 +106,7 @@ function serve(port) {
       if (!playing) show();
     },
     tiles(message) {
-      tiles = message.codes;
+      tiled = message.on;
       if (!playing) show();
     },
     goBack() {
