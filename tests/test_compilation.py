@@ -79,6 +79,7 @@ def test_compiled_sooner_gives_the_same(shape):
     sooner = jit_sooner(draw)
     key = jax.random.key(0)
     np.testing.assert_allclose(sooner(key, 2.0), jax.jit(draw)(key, 2.0), rtol=1e-6)
+    np.testing.assert_array_equal(sooner(key, scale=2.0), sooner(key, 2.0))
     np.testing.assert_allclose(jax.jit(sooner)(key, 2.0), sooner(key, 2.0), rtol=1e-6)
     np.testing.assert_allclose(jax.grad(lambda scale: sooner(key, scale).sum())(2.0), sooner(key, 1.0).sum(), rtol=1e-4)
 

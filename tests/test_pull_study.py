@@ -66,3 +66,21 @@ def test_a_model_that_says_nothing_has_a_perfect_cloud(given):
     measured = pull.measure_pull(silent, np.tile(given.test, (50, 1)))
     assert (measured["information"], measured["cloud"]) == (0, 0)
     assert 0 <= measured["apart"] < 0.05
+
+
+@pytest.mark.parametrize("way", pull.WAYS)
+def test_each_way_of_the_study_ends_at_an_elbo(monkeypatch, way):
+    monkeypatch.setattr(pull, "IMAGES", 100)
+    monkeypatch.setattr(pull, "EPOCHS", 2)
+    digits = np.random.default_rng(1).uniform(size=(100, 784)).astype(np.float32)
+    ends = dict(pull.freezing(digits, digits[:20]))
+    assert np.isfinite(ends[f"{way}, seed 0"]()["elbo"])
+
+
+def test_a_trained_network_that_goes_on_ends_elsewhere_than_a_frozen_one(monkeypatch):
+    monkeypatch.setattr(pull, "IMAGES", 100)
+    monkeypatch.setattr(pull, "EPOCHS", 2)
+    digits = np.random.default_rng(1).uniform(size=(100, 784)).astype(np.float32)
+    ends = dict(pull.freezing(digits, digits[:20]))
+    frozen, moving = (ends[f"{fate}: trained decoder, seed 0"]()["elbo"] for fate in ("frozen", "going on"))
+    assert frozen != moving

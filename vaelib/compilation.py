@@ -97,15 +97,15 @@ def jit_sooner(function: Callable, *, level: int = 1, **options) -> Callable:
         return jax.jit(function, compiler_options=quick, **options)
 
     @wraps(function)
-    def call(*args):
-        if _is_traced(args):
-            return function(*args)
+    def call(*args, **kwargs):
+        if _is_traced((args, kwargs)):
+            return function(*args, **kwargs)
         try:
-            return jitted()(*args)
+            return jitted()(*args, **kwargs)
         except ValueError as error:
             if "compiler_options" not in str(error):
                 raise
-            return function(*args)  # a program is being traced around it, and such options are for the outermost one
+            return function(*args, **kwargs)  # a program is traced around it; such options are for the outermost one
 
     return call
 

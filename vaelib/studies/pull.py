@@ -28,7 +28,8 @@ IMAGES, EPOCHS, BATCH, RATE = 2_000, 12, 100, 4e-3
 DIGITS, PICTURES = 2_000, 1_000  # of the cloud, and those of them that are decoded
 HELD_OUT, DRAWS = 500, 10  # digits and draws of z of a held-out ELBO
 EVERYTHING = {"encoder": 1.0, "decoder": 1.0}
-WAYS = ("nothing", "untrained decoder", "untrained encoder", "trained decoder", "trained encoder")
+FROZEN = ("nothing", "untrained decoder", "untrained encoder", "trained decoder", "trained encoder")
+WAYS = (*(f"frozen: {which}" for which in FROZEN), "going on: trained decoder", "going on: trained encoder")
 
 
 class Setting(NamedTuple):
@@ -118,22 +119,23 @@ def _pulled(beta: float, seed: int, images, test_images) -> dict[str, float]:
 
 
 def freezing(images, test_images) -> Entries:
-    """The ends with nothing frozen, and with either network frozen, untrained or trained, from five starts."""
+    """The ends with nothing frozen, either network frozen, untrained or trained, and a trained one going on."""
     for seed in SEEDS:
         for way in WAYS:
-            yield f"frozen: {way}, seed {seed}", partial(_frozen, way, seed, images, test_images)
+            yield f"{way}, seed {seed}", partial(_frozen, way, seed, images, test_images)
 
 
 def _frozen(way: str, seed: int, images, test_images) -> dict[str, float]:
-    """Where a network was trained before it is frozen, a new one of another start is trained beside it."""
+    """Where a network was trained before, a new one of another start is trained beside it, or both go on together."""
     given = setting(images, test_images)
     new, other = (nnx.split(small_vae(start, given.mean_image))[1] for start in (seed, seed + len(SEEDS)))
     train = partial(climb, given.graph, batches=given.batches, beta=1.0)
-    state, _, network = way.partition(" ")
+    fate, _, which = way.partition(": ")
+    state, _, network = which.partition(" ")
     end = new if state == "untrained" else train(new, key=jax.random.key(seed), free=EVERYTHING)
     if network:
         start = with_network(network, end, other) if state == "trained" else end
-        end = train(start, key=jax.random.key(1), free=EVERYTHING | {network: 0.0})
+        end = train(start, key=jax.random.key(1), free=EVERYTHING | {network: float(fate == "going on")})
     return rounded({"elbo": held_out_elbo(nnx.merge(given.graph, end), given.test)})
 
 
