@@ -22,8 +22,8 @@ from vaelib.languages import page_words
 from vaelib.models import VAE
 
 ENGINE = ("engine.js", "random.js", "places.js", "training.js", "worker.js")
-VIEWS = ("random.js", "places.js", "colours.js", "controls.js", "layout.js", "plane.js", "points.js", "curves.js")
-VIEWS += ("pipeline.js", "lab.js")
+DRAWN = ("places.js", "colours.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js")
+VIEWS = ("random.js", "controls.js", *DRAWN, "lab.js")
 MOST_STEPS = 2**53  # the largest whole number that the page counts to without a gap
 
 
