@@ -1,10 +1,13 @@
 """The lab in the kernel: what it refuses, what it hands to the page, what it takes back, and the page it writes."""
 
+import base64
 import html
+import io
 import json
 import re
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import vaelib
@@ -188,6 +191,17 @@ def test_the_labs_weights_for_the_ring_become_a_model_of_points(sent):
 def test_the_notebook_stores_no_images():
     state = small().get_state()
     assert not any(isinstance(value, bytes | memoryview) for value in state.values())
+
+
+def test_a_notebook_keeps_a_few_held_out_images_as_a_picture():
+    lab = small()
+    data, metadata = lab._repr_mimebundle_()
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data["image/png"]))))
+    shown = lab._images.held_out[: 2 * (pixels.shape[1] // 12)].reshape(2, -1, 6, 6)
+    np.testing.assert_array_equal(pixels[::2, ::2], shown.swapaxes(1, 2).reshape(12, -1))
+    assert "the lab tests on" in metadata["image/png"]["alt"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "image/png" not in vaelib.lab(data="ring")._repr_mimebundle_()[0]
 
 
 def test_repr_is_what_differs():

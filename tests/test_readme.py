@@ -70,8 +70,11 @@ FIGURE = """from vaelib import figures
 figures.show(plt.figure(), alt="A sheet of white paper.", caption="Nothing is drawn.")"""
 
 
+PAGE_COMMAND = re.compile(r"<!-- page command -->\n```sh\njupyter (.+) notebooks/\S+\n```")
+
+
 def test_the_page_command_keeps_a_picture_of_each_widget_and_the_words_of_each_picture(tmp_path):
-    (command,) = re.findall(r"<!-- page command -->\n```sh\njupyter (.+) notebooks/\S+\n```", README)
+    (command,) = PAGE_COMMAND.findall(README)
     explorer = "vaelib.explore(vaelib.load_pretrained('bernoulli-z2'))"
     cells = [nbformat.v4.new_code_cell(source) for source in (MOVES, explorer, FIGURE)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "widgets.ipynb")
@@ -82,3 +85,21 @@ def test_the_page_command_keeps_a_picture_of_each_widget_and_the_words_of_each_p
     pictures = page.select('img[src^="data:image/png;base64,"]')
     words = ["A line", "Rows of decoded digits", "A sheet of white paper."]
     assert [picture["alt"][: len(start)] for picture, start in zip(pictures, words, strict=True)] == words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_a_page_made_of_a_notebook_has_a_picture_or_a_table_of_each_of_its_widgets(path, tmp_path):
+    """By the page command, but for the run: the stored outputs are those of one."""
+    (command,) = PAGE_COMMAND.findall(README)
+    convert = [word for word in shlex.split(command) if word != "--execute"]
+    made = [sys.executable, "-m", *convert, str(path), "--output-dir", str(tmp_path)]
+    subprocess.run(made, check=True, capture_output=True)
+    page = bs4.BeautifulSoup((tmp_path / f"{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
+    outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])]
+    widgets = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    drawn = [output.metadata["image/png"]["alt"] for output in widgets if "text/html" not in output.data]
+    shown = [picture["alt"] for picture in page.select('img[src^="data:image/png;base64,"]')]
+    assert len(widgets) > 0
+    assert sorted(alt for alt in shown if alt in drawn) == sorted(drawn)
+    assert len(page.select('table[aria-live="polite"]')) == len(widgets) - len(drawn)

@@ -1,10 +1,12 @@
 """The site's pages, opened from the folder it was built into: formulas, search, dark mode, and sliders that move."""
 
+import editions
 import jax.numpy as jnp
 import nbformat
 import numpy as np
 import pytest
 from axe import violations
+from connection import move_the_first_slider
 from lab import stroke, watched
 from loopback import serve
 from notebook import FOLDER, names
@@ -37,50 +39,96 @@ def test_a_slider_moves_the_digit_in_the_page(page, site, name):
     np.testing.assert_allclose(pixels, expected, atol=1e-3)
 
 
-def a_step_changes_the_plane(inner):
-    inner.locator(".status", has_text="Step 0").wait_for()
+def in_language(language):
+    """What a text of the package is in the language."""
+    known = editions.lookup(language, "")
+    return lambda text: known(text) or text
+
+
+def folder_of(site, language):
+    return site if language == "en" else site / language
+
+
+def a_step_changes_the_plane(inner, say):
+    step = say("Step {steps}, {images} images").partition(",")[0]
+    inner.locator(".status", has_text=step.format(steps=0)).wait_for()
     before = inner.locator("canvas.codes").first.evaluate("c => c.toDataURL()")
-    inner.get_by_role("button", name="One step").click()
-    inner.locator(".status", has_text="Step 1").wait_for()
+    inner.get_by_role("button", name=say("One step"), exact=True).click()
+    inner.locator(".status", has_text=step.format(steps=1)).wait_for()
     assert inner.locator("canvas.codes").first.evaluate("c => c.toDataURL()") != before
 
 
+def sliders_change_the_picture(page, inner):
+    canvas = inner.locator("canvas").first
+    inner.get_by_role("slider").first.wait_for()
+    canvas.wait_for()
+    page.wait_for_timeout(300)
+    painted = "c => c.toDataURL()"
+    for slider in inner.get_by_role("slider").all()[:3]:
+        before = canvas.evaluate(painted)
+        at_the_end = slider.evaluate("e => e.value === e.max")
+        slider.press("Home" if at_the_end else "End")
+        for _ in range(100):
+            if canvas.evaluate(painted) != before:
+                break
+            page.wait_for_timeout(50)
+        assert canvas.evaluate(painted) != before, slider.get_attribute("aria-label")
+
+
+def every_frame_moves(page, frames, say):
+    """Use what each of the frames shows, and see it change; how many there are."""
+    for number in range(frames.count()):
+        frames.nth(number).scroll_into_view_if_needed()
+        page.wait_for_function("frame => frame.src", arg=frames.nth(number).element_handle())
+        address, inner = frames.nth(number).get_attribute("src"), frames.nth(number).content_frame
+        if address.endswith("draw.html"):
+            assert_follows_the_hand(page, inner)
+        elif "explorers/lab.html" in address:
+            inner.get_by_role("slider").first.wait_for()
+            a_step_changes_the_plane(inner, say)
+        else:
+            sliders_change_the_picture(page, inner)
+    return frames.count()
+
+
 @pytest.mark.parametrize("name", names())
-def test_every_widget_of_a_notebook_moves_without_a_kernel(browser, site, name):
+@pytest.mark.parametrize(
+    "language", [pytest.param(name, marks=() if name == "en" else pytest.mark.slow) for name in editions.LANGUAGES]
+)
+def test_every_widget_of_a_notebook_moves_without_a_kernel_or_is_there_to_read(browser, site, name, language):
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = watched(context.new_page())
-    page.goto((site / "notebooks" / f"{name}.html").as_uri())
+    page.goto((folder_of(site, language) / "notebooks" / f"{name}.html").as_uri())
     cells = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
     outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = [output.get("data", {}).keys() for output in outputs]
-    widgets = [kind for kind in kinds if "application/vnd.jupyter.widget-view+json" in kind and "text/html" not in kind]
-    frames = page.locator("figure.explorer iframe")
-    assert frames.count() == len(widgets) > 0
-    for number in range(frames.count()):
-        frames.nth(number).scroll_into_view_if_needed()
-        inner = page.frame_locator("figure.explorer iframe").nth(number)
-        if frames.nth(number).get_attribute("src").endswith("draw.html"):
-            assert_follows_the_hand(page, inner)
-            continue
-        canvas = inner.locator("canvas").first
-        inner.get_by_role("slider").first.wait_for()
-        if "explorers/lab.html" in frames.nth(number).get_attribute("src"):
-            a_step_changes_the_plane(inner)
-            continue
-        canvas.wait_for()
-        page.wait_for_timeout(300)
-        painted = "c => c.toDataURL()"
-        for slider in inner.get_by_role("slider").all()[:3]:
-            before = canvas.evaluate(painted)
-            at_the_end = slider.evaluate("e => e.value === e.max")
-            slider.press("Home" if at_the_end else "End")
-            for _ in range(100):
-                if canvas.evaluate(painted) != before:
-                    break
-                page.wait_for_timeout(50)
-            assert canvas.evaluate(painted) != before, slider.get_attribute("aria-label")
+    widgets = [kind for kind in kinds if "application/vnd.jupyter.widget-view+json" in kind]
+    read = [kind for kind in widgets if "text/html" in kind]
+    moved = every_frame_moves(page, page.locator("figure.explorer iframe"), in_language(language))
+    assert moved == len(widgets) - len(read) > 0
+    assert page.locator('article table[aria-live="polite"]:visible').count() == len(read)
     context.close()
     assert page.faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", editions.LANGUAGES)
+def test_every_widget_of_the_other_pages_moves(browser, site, language):
+    context, found = browser.new_context(viewport={"width": 1400, "height": 900}), {}
+    page, folder = watched(context.new_page()), folder_of(site, language)
+    for path in (*sorted(folder.glob("*.html")), *sorted(folder.glob("docs/*.html"))):
+        if "<iframe" not in path.read_text(encoding="utf-8"):
+            continue
+        page.goto(path.as_uri())
+        found[path.relative_to(folder).as_posix()] = every_frame_moves(
+            page, page.locator("iframe"), in_language(language)
+        )
+    page.goto((folder / "lab.html").as_uri())
+    a_step_changes_the_plane(page, in_language(language))
+    context.close()
+    assert page.faults == []
+    assert {"index.html", "docs/index.html"} <= set(found)
+    assert all(found.values())
 
 
 def assert_follows_the_hand(page, inner):
@@ -132,6 +180,13 @@ def test_pages_fit_the_screen(browser, site, width, scheme):
     context.close()
 
 
+def every_page(site):
+    """The pages of all languages."""
+    pages = sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
+    assert len(pages) > 30
+    return pages
+
+
 def broken_rules(browser, site, paths, width, scheme):
     """What axe finds in the pages, opened from disk."""
     context = browser.new_context(
@@ -158,9 +213,7 @@ def test_axe_finds_nothing(browser, site, width, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1400])
 def test_axe_finds_nothing_on_any_page(browser, site, width, scheme):
-    pages = sorted(path for path in site.rglob("*.html") if "_static" not in path.parts)
-    assert len(pages) > 30
-    assert broken_rules(browser, site, pages, width, scheme) == {}
+    assert broken_rules(browser, site, every_page(site), width, scheme) == {}
 
 
 FRAME = "addEventListener('frame', ({ detail }) => (window.frame = detail), { capture: true })"
@@ -260,13 +313,45 @@ CUT = """() => [...document.querySelectorAll("article mjx-container")].filter((s
 }).length"""
 
 
+def cut_off(page, path):
+    """How many formulas of the page are cut off, and by how many pixels it is wider than the screen."""
+    page.goto(path.as_uri())
+    page.wait_for_function(
+        "() => !document.querySelector('article .math') || window.MathJax?.startup?.promise?.then(() => true)"
+    )
+    width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return page.evaluate(CUT), max(0, width)
+
+
 @pytest.mark.parametrize("name", ["notebooks/03_elbo", "notebooks/04_kl", "notebooks/06_decoders", "docs/glossary"])
 def test_no_formula_is_cut_off_on_a_phone(browser, site, name):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    page.goto((site / f"{name}.html").as_uri())
-    page.wait_for_function("() => document.querySelectorAll('article mjx-container').length > 20")
-    page.wait_for_function("() => window.MathJax.startup.promise.then(() => true)")
-    assert page.evaluate(CUT) == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert cut_off(page, site / f"{name}.html") == (0, 0)
+    assert page.locator("article mjx-container").count() > 20
     context.close()
+
+
+@pytest.mark.slow
+def test_no_formula_of_any_page_is_cut_off_on_a_phone(browser, site):
+    context, found, formulas = browser.new_context(viewport={"width": 390, "height": 844}), {}, 0
+    page = context.new_page()
+    for path in every_page(site):
+        found[path.relative_to(site).as_posix()] = cut_off(page, path)
+        formulas += page.locator("article mjx-container").count()
+    context.close()
+    assert {name: cut for name, cut in found.items() if cut != (0, 0)} == {}
+    assert formulas > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", editions.LANGUAGES)
+def test_the_first_slider_moves_before_a_megabyte_was_sent_by_a_slow_connection(browser, site, language):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = watched(context.new_page())
+    with serve(site) as address:
+        front = f"{address}/index.html" if language == "en" else f"{address}/{language}/index.html"
+        _, received = move_the_first_slider(page, front)
+    context.close()
+    assert 100_000 < received < 1_000_000
+    assert page.faults == []

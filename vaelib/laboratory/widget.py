@@ -13,17 +13,20 @@ from vaelib import checks
 from vaelib.explorer.encoded_images import word_for
 from vaelib.explorer.model_widget import static as explorer_static
 from vaelib.explorer.page import COMMENT, embedded
+from vaelib.explorer.sheets import sheet
 from vaelib.figures.style import QUANTITY_COLORS, class_colors
 from vaelib.laboratory.files import KERNELS, static
 from vaelib.laboratory.images import Images, lab_images
 from vaelib.laboratory.settings import RING, RING_SHAPE, Settings
 from vaelib.laboratory.weights import flat_weights, model_with, weight_count
-from vaelib.languages import page_words
+from vaelib.languages import page_words, tr
 from vaelib.models import VAE
+from vaelib.widgets.browser import WithStill
 
 ENGINE = ("engine.js", "random.js", "places.js", "training.js", "worker.js")
 DRAWN = ("places.js", "colours.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js")
 VIEWS = ("random.js", "controls.js", *DRAWN, "lab.js")
+IN_A_ROW = 12  # images of the still picture
 MOST_STEPS = 2**53  # the largest whole number that the page counts to without a gap
 
 
@@ -55,10 +58,11 @@ def opening(images: Images, settings: Settings) -> dict:
     }
 
 
-class Lab(anywidget.AnyWidget):
+class Lab(WithStill, anywidget.AnyWidget):
     """A VAE that trains in the page; made by `vaelib.lab`.
 
-    The images travel when the page asks, and the weights as messages: a notebook stores neither.
+    The images travel when the page asks, and the weights as messages: a notebook stores neither, but for a few images
+    as a still picture.
     """
 
     _esm = "\n".join([page_text(), static("lab-widget.js")])
@@ -133,6 +137,16 @@ class Lab(anywidget.AnyWidget):
         self.settings = settings_of(model, self.settings, math.prod(self.image_shape))
         self._weights = weights
         self.send({"load": self.settings.for_page()}, [weights.astype("<f4").tobytes()])
+
+    def still(self) -> tuple[bytes, str] | None:
+        """Two rows of the held-out images; None for the ring, whose points are the page's own."""
+        if self.settings.data == "ring":
+            return None
+        rows = self._images.held_out[: 2 * IN_A_ROW].astype(np.float32) / 255
+        columns = max(1, len(rows) // 2)
+        shown = rows[: len(rows) // columns * columns].reshape(-1, columns, self._images.pixels)
+        alt = tr("Images that the lab tests on. The lab itself trains in a running notebook, and on the site.")
+        return sheet(shown, self._images.image_shape), alt
 
     def __repr__(self) -> str:
         """The settings that differ from those at first."""
