@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 
@@ -76,6 +77,32 @@ def test_train_takes_a_folder_of_pictures_and_writes_them_in_their_shape(picture
     result = run("train", *small, "--images", pictures, "--size", 4, 4, "--output", tmp_path / "small")
     assert result.exit_code == 0, result.output
     assert vaelib.load_model(tmp_path / "small" / "model.safetensors").image_shape == (4, 4, 3)
+
+
+def test_train_takes_the_labels_of_idx_images_from_a_file_of_their_own(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, array in (("images", rng.integers(0, 256, (20, 6, 8))), ("labels", np.arange(20) % 2)):
+        sizes = struct.pack(f">{array.ndim}I", *array.shape)
+        (tmp_path / name).write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes())
+    small = ["--hidden", 8, "--layers", 1, "--epochs", 1, "--batch-size", 8, "--latent", 2, "--no-PRR"]
+    own = ["--images", tmp_path / "images", "--size", 4, 4]
+    for output, labels in (("without", []), ("own", ["--labels", tmp_path / "labels"])):
+        result = run("train", *small, *own, *labels, "--output", tmp_path / output)
+        assert result.exit_code == 0, result.output
+        assert vaelib.load_model(tmp_path / output / "model.safetensors").image_shape == (4, 4, 1)
+        assert (tmp_path / output / "labels.png").exists() == bool(labels)  # the map of the codes by class
+
+
+def test_labels_that_belong_to_no_images_are_refused(pictures, tmp_path):
+    (tmp_path / "labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 0]))
+    labels = ["--labels", tmp_path / "labels", "--output", tmp_path / "own"]
+    result = run("train", *labels)
+    assert result.exit_code == 2
+    assert "pass --images FILE" in result.output
+    result = run("train", "--images", pictures, *labels)
+    assert result.exit_code == 1
+    assert "the folders inside it are the classes" in result.output
+    assert not (tmp_path / "own").exists()
 
 
 def test_evaluate_measures_pictures_and_of_them_those_that_train_held_out(pictures, tmp_path):

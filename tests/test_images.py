@@ -117,6 +117,44 @@ def test_pictures_of_several_sizes_are_refused_or_cropped_and_resized(tmp_path):
     np.testing.assert_allclose(loaded.images[1], GREY[1].ravel() / 255, atol=1e-6)  # the middle, in proportion
 
 
+@pytest.mark.parametrize("size", [(10, 8), (3, 4), (2, 6)])
+@pytest.mark.parametrize("pixels", [GREY, COLOUR, GREY.astype(np.uint16) * 257], ids=["grey", "colour", "16 bits"])
+def test_arrays_and_files_of_arrays_are_cropped_and_resized_as_pictures_are(tmp_path, pixels, size):
+    for number, picture in enumerate(pixels):
+        write(tmp_path, f"folder/{number}.png", picture)
+    of_folder = load_images(tmp_path / "folder", size=size, progress=False)
+    np.savez(tmp_path / "own.npz", images=pixels, labels=np.arange(6))
+    sources = [pixels, tmp_path / "own.npz"]
+    if pixels.dtype == np.uint8:
+        (tmp_path / "own.idx").write_bytes(idx(pixels))
+        sources.append(tmp_path / "own.idx")
+    else:
+        sources.append(pixels / 65535)
+    for source in sources:
+        loaded = load_images(source, size=size, limit=4)
+        assert loaded.image_shape == of_folder.image_shape
+        np.testing.assert_allclose(loaded.images, of_folder.images[:4], atol=1e-6)
+
+
+def test_a_size_that_an_array_has_leaves_it_as_it_is_and_any_channels_are_resized():
+    np.testing.assert_array_equal(load_images(COLOUR, size=(5, 4)).images, load_images(COLOUR).images)
+    two = load_images(COLOUR[..., :2], size=(10, 8))
+    assert two.image_shape == (10, 8, 2)
+    first = load_images(COLOUR[..., 0], size=(10, 8))
+    np.testing.assert_array_equal(two.images.reshape(6, 10, 8, 2)[..., 0], first.images.reshape(6, 10, 8))
+
+
+def test_what_resized_fits_the_memory_is_read_and_what_does_not_is_refused():
+    side = 40_000
+    many = np.broadcast_to(np.uint8(255), (2, side, side // 2))
+    assert load_images(many[:, :400], size=(4, 4)).images.min() == 1
+    with pytest.raises(ValueError, match=r"GiB as floats; pass limit="):
+        load_images(GREY, size=(side, side))
+    for pixels, message in ((GREY.astype(np.float32), r"pixels in \[0, 1\]"), (np.full((1, 2, 2), np.nan), "finite")):
+        with pytest.raises(ValueError, match=message):
+            load_images(pixels, size=(2, 2))
+
+
 def test_npz_files_bring_their_labels(tmp_path):
     np.savez(tmp_path / "own.npz", x_train=COLOUR, y_train=np.arange(6)[:, None])
     loaded = load_images(tmp_path / "own.npz")
@@ -207,7 +245,7 @@ def test_what_does_not_fit_together_is_refused(tmp_path):
     for arguments, options, message in (
         ((tmp_path / "own.npz", np.arange(6)), {}, "which has its own"),
         ((tmp_path / "folder", np.arange(1)), {}, "the folders inside it are the classes"),
-        ((GREY,), {"size": (3, 3)}, "size is for folders"),
+        ((GREY,), {"size": (0, 3)}, "size"),
         ((GREY,), {"limit": 0}, "limit"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -79,12 +79,18 @@ def main():
 @click.option("--processes", type=click.IntRange(1), help="How many processes, where JAX can not find out by itself.")
 @click.option("--process", type=click.IntRange(0), help="Which of them this is, from 0; the first writes the files.")
 @own_image_options
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="IDX file with the classes of the images of an IDX file.",
+)
 @data_options
 @click.pass_context
 def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **options):
     """Train a VAE; write model, history, checkpoint and pictures to a folder.
 
-    Of your own images every fifth, chosen at random, is held out.
+    Of your own images every fifth, chosen at random, is held out. Rows of numbers that are no images train in Python:
+    VAE.create(likelihood="gaussian", mean="linear", pixels=COLUMNS).
     """
     import jax
 
@@ -100,6 +106,8 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **option
         raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
     if resume and not checkpoint.exists():
         raise click.ClickException(f"{output} holds no {checkpoint.name} to go on from; pass another --output")
+    if options["labels"] and options["own"] is None:
+        raise click.UsageError("--labels is for pictures of your own; pass --images FILE with it")
     if any(options[name] is not None for name in ("coordinator", "processes", "process")):
         parallel.join(options["coordinator"], options["processes"], options["process"])
     data = _own_images(**options) if options["own"] else _digits(**options)
@@ -247,11 +255,11 @@ def _own_images(*, own: Path, seed: int, **options):
     return loaded.images[rest], loaded.images[held_out], labels, loaded.image_shape
 
 
-def _loaded(*, own: Path, limit: int | None, size, **_):
+def _loaded(*, own: Path, limit: int | None, size, labels: Path | None = None, **_):
     """The reader's images."""
     from vaelib import load_images
 
-    return load_images(own, size=size, limit=limit)
+    return load_images(own, labels, size=size, limit=limit)
 
 
 def _held_out_and_rest(count: int, own: Path, seed: int):

@@ -69,7 +69,7 @@ def own_image_options(command):
         type=(click.IntRange(1), click.IntRange(1)),
         metavar="HEIGHT WIDTH",
         default=None,
-        help="Crop and resize the pictures of a folder; needed where they differ in size.",
+        help="Crop and resize your own images; needed where the pictures of a folder differ in size.",
     )(command)
     return click.option(
         "--images",

@@ -126,10 +126,22 @@ def _read_picture(path: Path, size: tuple[int, int] | None, count: int) -> np.nd
         else:
             picture = picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB")
     if size is not None:
-        height, width = (checks.positive_int(side, "size") for side in size)
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
+        picture = _fitted(picture, size)
     pixels = np.asarray(picture, np.float32) / (1 if picture.mode == "F" else 255)
     return np.clip(pixels, 0, 1).reshape(picture.height, picture.width, -1)
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image of bytes or floats in [0, 1], (height, width, channel), cropped and resized as one of a folder is."""
+    channels = [np.asarray(_fitted(Image.fromarray(channel), size)) for channel in np.moveaxis(image, -1, 0)]
+    pixels = np.stack(channels, axis=-1)
+    return pixels if pixels.dtype == np.uint8 else np.clip(pixels, 0, 1)
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The middle of a picture, as large as its proportions allow, at this height and width."""
+    height, width = (checks.positive_int(side, "size") for side in size)
+    return ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
 
 
 def _one_size(pictures: list[np.ndarray], paths: list[Path], folder: Path) -> None:

@@ -5,6 +5,7 @@
 The rows are what every other function here takes; the shape is what a model needs to be built for them.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from vaelib import checks
-from vaelib.image_files import read_file, read_folder, read_idx, room_for
+from vaelib.image_files import read_file, read_folder, read_idx, resized, room_for
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def load_images(
             channels).
         labels: the classes of an array's or an IDX file's images, as numbers, names or an IDX file; a folder and an NPZ
             file bring their own.
-        size: (height, width) that every picture of a folder is cropped to in proportion, and resized to; by default
-            all must have the same size.
+        size: (height, width) that every image is cropped to in proportion, and resized to; by default it stays as it
+            is, and the pictures of a folder must have the same size.
         grey: True makes colours grey, False makes grey pictures coloured; by default a folder is grey where all its
             pictures are.
         limit: only the first `limit` images, of a folder in the order of their names.
@@ -100,10 +101,8 @@ def load_images(
             labels, labels_path = found, path
     else:
         pixels = source
-    if size is not None:
-        raise ValueError("size is for folders of pictures; resize an array before it is passed")
     with _named(path):
-        images = _with_channels(_unit_images(pixels, limit), grey)
+        images = _with_channels(_unit_images(pixels, size, limit), grey)
     if labels is None:
         return _loaded(images, None)
     labels = read_idx(Path(labels)) if isinstance(labels, str | os.PathLike) else labels
@@ -129,8 +128,10 @@ def _loaded(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, .
     return LoadedImages(flat, labels, classes, tuple(images.shape[1:]))
 
 
-def _unit_images(pixels, limit: int | None) -> Float[np.ndarray, "image height width channel"]:
-    """An array of pixels as floats in [0, 1], of four axes."""
+def _unit_images(
+    pixels, size: tuple[int, int] | None, limit: int | None
+) -> Float[np.ndarray, "image height width channel"]:
+    """An array of pixels as floats in [0, 1], of four axes, resized if asked for."""
     if not isinstance(pixels, np.ndarray):
         raise TypeError(f"source must be a path or a NumPy array, got {type(pixels).__name__}; use np.asarray")
     if pixels.ndim not in (3, 4) or 0 in pixels.shape:
@@ -138,8 +139,10 @@ def _unit_images(pixels, limit: int | None) -> Float[np.ndarray, "image height w
             "images must have shape (n, height, width) or (n, height, width, channels), none of them 0, got "
             f"{pixels.shape}; reshape flat rows with .reshape(-1, height, width)"
         )
-    pixels = pixels[:limit]
-    room_for(pixels.size, f"{len(pixels)} images of {' × '.join(map(str, pixels.shape[1:]))}")
+    pixels = pixels[:limit].reshape(*pixels[:limit].shape[:3], -1)
+    height, width = size or pixels.shape[1:3]
+    shape = (height, width, *pixels.shape[3:])
+    room_for(len(pixels) * math.prod(shape), f"{len(pixels)} images of {' × '.join(map(str, shape))}")
     most = {np.dtype(bool): 1, np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype)
     if most is None and pixels.dtype.kind == "f":
         most = 1
@@ -148,8 +151,13 @@ def _unit_images(pixels, limit: int | None) -> Float[np.ndarray, "image height w
             f"images must have 8 or 16 bits, or be booleans or floats in [0, 1], got dtype {pixels.dtype}; for numbers "
             "from 0 to 255 use .astype(np.uint8)"
         )
-    images = np.divide(pixels, most, dtype=np.float32)
-    return checks.unit_interval(checks.finite(images.reshape(*images.shape[:3], -1), "images"), "images")
+    if most == 1:
+        checks.unit_interval(checks.finite(pixels, "images"), "images")
+    if size is not None and most == 255:
+        pixels = np.stack([resized(image, size) for image in pixels])
+    elif size is not None:
+        return np.stack([resized(np.divide(image, most, dtype=np.float32), size) for image in pixels])
+    return np.divide(pixels, most, dtype=np.float32)
 
 
 def _with_channels(images: np.ndarray, grey: bool | None) -> np.ndarray:
