@@ -35,7 +35,7 @@ LIMITS = {
     "08_autoencoders": 80,
     "09_questions": 50,
     "10_beyond": 45,
-    "11_your_own_images": 55,
+    "11_your_own_images": 72,
     "12_today": 40,
 }
 # JAX reports this event for every program that a process has not met before, whether it is then found in the
