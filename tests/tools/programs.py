@@ -31,7 +31,7 @@ LIMITS = {
     "04_kl": 75,
     "05_reparameterisation": 65,
     "06_decoders": 90,
-    "07_training": 100,
+    "07_training": 92,
     "08_autoencoders": 80,
     "09_questions": 50,
     "10_beyond": 45,
