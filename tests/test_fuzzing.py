@@ -1,4 +1,4 @@
-"""A thousand broken files for each thing that reads one: read, or refused in words."""
+"""A thousand broken files, or messages of a page, for each thing that reads one: read, or refused in words."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ TOOL = Path(__file__).parent / "tools" / "fuzz.py"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reader", ["record", "model", "checkpoint", "bytes", "idx", "npz", "png", "gif"])
+@pytest.mark.parametrize("reader", ["record", "model", "checkpoint", "bytes", "idx", "npz", "png", "gif", "messages"])
 def test_broken_files_are_read_or_refused(tmp_path, reader):
     pytest.importorskip("atheris", reason="fuzzing needs the extra: pip install -e '.[dev]', on Linux")
     command = [sys.executable, str(TOOL), reader, "--runs", "1000"]

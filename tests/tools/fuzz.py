@@ -1,5 +1,7 @@
 """Broken files for everything that reads one: each has to be read, or refused in words, and nothing else may happen.
 
+So with what a page sends to the widgets' kernel (`messages`): each is answered, refused in words or left alone.
+
     python tests/tools/fuzz.py idx --runs 100000     a number of inputs for one reader, by default 10,000
     python tests/tools/fuzz.py                       for all of them
 
@@ -18,19 +20,26 @@ from pathlib import Path
 
 import atheris
 import click
+import ipywidgets
 import jax
 import numpy as np
+import traitlets
 from PIL import Image
 from safetensors.numpy import save
 
 with atheris.instrument_imports(include=["vaelib"]):
     from vaelib import VAE, load_images, load_model
     from vaelib.checkpoints import Checkpoint
+    from vaelib.data import load_mnist
+    from vaelib.explorer import draw_digit, explore
+    from vaelib.laboratory import lab
+    from vaelib.laboratory.weights import weight_count
     from vaelib.saving import save_model
     from vaelib.storage import HEADER_KEY, read_tensors, write_tensors
     from vaelib.training import epochs
+    from vaelib.widgets.frame import Frame
 
-REFUSALS = (ValueError, TypeError, FileNotFoundError)
+REFUSALS = (ValueError, TypeError, FileNotFoundError, traitlets.TraitError)
 LONGEST = 4096  # bytes of an input
 NESTED = functools.reduce(lambda inner, _: [inner], range(150), 0)  # deeper than a record may be
 # What a value of a record is replaced by.
@@ -90,16 +99,93 @@ def make_picture(path):
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(path)
 
 
-# By name: what makes a good file, what reads one, the file's name, and whether it has a record that is changed as such.
+class Page:
+    """Widgets as a page talks to them; what they answer is kept in `sent`."""
+
+    def __init__(self):
+        """Open one of each kind."""
+        images, labels = load_mnist("test", limit=40)
+        model = VAE.create(latent=2, hidden=(3,))
+        self.sent = []
+        self.lab = lab(IMAGES.repeat(3, axis=0), hidden=(3,), batch_size=4)
+        self.sketch = draw_digit(model, images, labels)
+        self.picture = explore(model, images, labels).picture
+        sliders = [ipywidgets.FloatSlider(min=0, max=1), ipywidgets.Dropdown(options=["a", "b"])]
+        self.frame = Frame(lambda values: repr(values).encode(), sliders=sliders)
+        for widget in (self.lab, self.sketch, self.picture, self.frame):
+            widget.send = lambda content, buffers=(): self.sent.append((content, buffers))
+
+    def good(self) -> list[dict]:
+        """What a page says when all is well: to whom, a message, and its buffers as the value and bytes of each."""
+        pixels, weights = [0.5] * 784, 4 * weight_count(9, (3,), 2)
+        settings = self.lab.settings.for_page()
+        return [
+            {"to": "lab", "content": {"ask": "open"}, "buffers": []},
+            {"to": "lab", "content": {"weights": 120, "settings": settings}, "buffers": [[0.25, weights]]},
+            {"to": "picture", "content": {"id": "1", "ask": "layers"}, "buffers": []},
+            {"to": "picture", "content": {"id": "2", "ask": "decode", "input": [0.5, -1.0]}, "buffers": []},
+            {"to": "picture", "state": {"asked": 0, "caption": "a"}, "buffers": []},
+            {"to": "sketch", "content": {"id": "3", "ask": "encode", "input": pixels}, "buffers": []},
+            {"to": "sketch", "state": {}, "buffers": [[0.5, 784]]},
+            {"to": "frame", "content": {"ahead": [0.5, 1]}, "buffers": []},
+        ]
+
+    def hear(self, message: dict) -> None:
+        """Hand a message to its widget, and look at what it says and has then."""
+        widget = getattr(self, message["to"])
+        buffers = [np.full(size // 4 + 1, value, "<f4").tobytes()[:size] for value, size in message["buffers"]]
+        if "content" in message:
+            widget._answer(widget, message["content"], buffers)
+        else:
+            widget.set_state(message["state"] | ({"drawn": memoryview(buffers[0])} if buffers else {}))
+        if self.lab._weights is not None:
+            settings = self.lab.settings
+            size = weight_count(int(np.prod(self.lab.image_shape)), settings.hidden, settings.latent)
+            assert self.lab._weights.shape == (size,)
+            assert np.isfinite(self.lab._weights).all()
+        assert self.sketch.image.shape == (1, 784)
+        answers, self.sent = self.sent, []
+        for content, sent in answers:
+            json.dumps(content)
+            if "error" in content:
+                raise ValueError(content["error"])
+            if message["to"] in ("picture", "sketch") and "layers" not in content:
+                assert np.isfinite(np.frombuffer(sent[0], "<f4")).all()
+
+
+def make_messages(path):
+    path.write_text(json.dumps(Page().good()))
+
+
+def read_messages(path, known={}):  # noqa: B006 (made once)
+    page = known.setdefault("page", Page())
+    for message in json.loads(path.read_bytes()):
+        page.hear(message)
+
+
+def can_be_sent(content: bytes) -> bytes:
+    """The messages, where a page could send them. Raises where it could not."""
+    known = {"lab", "picture", "sketch", "frame"}
+    for message in json.loads(content):
+        (to, about, buffers) = message["to"], message.get("content"), message["buffers"]
+        fits = all(isinstance(size, int) and 0 <= size < 10_000 and float(value) + 1 for value, size in buffers)
+        if to not in known or not fits or ("content" not in message and not isinstance(message["state"], dict)):
+            raise ValueError(f"no page can send {to}, {about}, {buffers}")
+    return content
+
+
+# By name: what makes a good file, what reads one, the file's name, and how it is changed: by the form in which JSON
+# describes it, or as bytes.
 READERS = {
-    "record": (make_record, read_tensors, "a.safetensors", True),
-    "model": (lambda path: save_model(small_model(), path), load_model, "a.safetensors", True),
-    "checkpoint": (make_checkpoint, read_checkpoint, "a.safetensors", True),
-    "bytes": (make_record, read_tensors, "a.safetensors", False),
-    "idx": (make_idx, load_images, "a-idx", False),
-    "npz": (make_npz, load_images, "a.npz", False),
-    "png": (make_picture, lambda path: load_images(path.parent, progress=False), "a.png", False),
-    "gif": (make_picture, lambda path: load_images(path.parent, progress=False), "a.gif", False),
+    "record": (make_record, read_tensors, "a.safetensors", "record"),
+    "model": (lambda path: save_model(small_model(), path), load_model, "a.safetensors", "record"),
+    "checkpoint": (make_checkpoint, read_checkpoint, "a.safetensors", "record"),
+    "bytes": (make_record, read_tensors, "a.safetensors", None),
+    "idx": (make_idx, load_images, "a-idx", None),
+    "npz": (make_npz, load_images, "a.npz", None),
+    "png": (make_picture, lambda path: load_images(path.parent, progress=False), "a.png", None),
+    "gif": (make_picture, lambda path: load_images(path.parent, progress=False), "a.gif", None),
+    "messages": (make_messages, read_messages, "a.json", "messages"),
 }
 
 
@@ -121,20 +207,24 @@ def closed(content: bytes) -> bytes:
     return save(arrays, metadata={HEADER_KEY: json.dumps(record)})
 
 
-def can_be_closed(content: bytes) -> bool:
-    """Whether NumPy and safetensors can hold what the JSON describes."""
+# What describes a file as JSON, and the file that such JSON describes.
+FORMS = {"record": (opened, closed), "messages": (Path.read_bytes, can_be_sent)}
+
+
+def can_be(form: str, content: bytes) -> bool:
+    """Whether there is such a file."""
     try:
-        closed(content)
+        FORMS[form][1](content)
     except Exception:  # as many kinds as there are values that do not fit
         return False
     return True
 
 
-def changed(content: bytes, longest: int, seed: int) -> bytes:
-    """The JSON with one change: of twenty, the first that a file can hold and that is not too long."""
+def changed(form: str, content: bytes, longest: int, seed: int) -> bytes:
+    """The JSON with one change: of twenty, the first that there can be and that is not too long."""
     rng = random.Random(seed)
     tried = (altered(content, rng) for _ in range(20))
-    return next((result for result in tried if len(result) <= longest and can_be_closed(result)), content)
+    return next((result for result in tried if len(result) <= longest and can_be(form, result)), content)
 
 
 def altered(content: bytes, rng: random.Random) -> bytes:
@@ -167,20 +257,20 @@ def main(name, runs):
         for each in READERS:
             subprocess.run([sys.executable, __file__, each, "--runs", str(runs)], check=True)
         return
-    make, read, file_name, has_record = READERS[name]
+    make, read, file_name, form = READERS[name]
     folder = Path(tempfile.mkdtemp())
     path, corpus = folder / "file" / file_name, folder / "corpus"
     for made in (path.parent, corpus):
         made.mkdir()
     make(path)
     read(path)
-    good = opened(path) if has_record else path.read_bytes()
+    good = FORMS[form][0](path) if form else path.read_bytes()
     (corpus / "good").write_bytes(good)
     counts = {"read": 0, "refused": 0, "impossible": 0}
 
     def try_one(content: bytes) -> None:
         try:
-            path.write_bytes(closed(content) if has_record else content)
+            path.write_bytes(FORMS[form][1](content) if form else content)
         except Exception:  # no file can hold it
             counts["impossible"] += 1
         else:
@@ -192,8 +282,9 @@ def main(name, runs):
         if sum(counts.values()) % 1000 == 0:
             print(f"{name}: {counts}", flush=True)
 
-    arguments = [sys.argv[0], f"-runs={runs}", f"-max_len={LONGEST}", "-timeout=60", "-verbosity=0", str(corpus)]
-    atheris.Setup(arguments, try_one, **({"custom_mutator": changed} if has_record else {}))
+    longest = max(LONGEST, 2 * len(good))
+    arguments = [sys.argv[0], f"-runs={runs}", f"-max_len={longest}", "-timeout=60", "-verbosity=0", str(corpus)]
+    atheris.Setup(arguments, try_one, **({"custom_mutator": functools.partial(changed, form)} if form else {}))
     atheris.Fuzz()
 
 
