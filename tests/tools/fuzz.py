@@ -158,9 +158,10 @@ def make_messages(path):
 
 
 def read_messages(path, known={}):  # noqa: B006 (made once)
-    page = known.setdefault("page", Page())
+    if not known:
+        known["page"] = Page()
     for message in json.loads(path.read_bytes()):
-        page.hear(message)
+        known["page"].hear(message)
 
 
 def can_be_sent(content: bytes) -> bytes:
