@@ -17,9 +17,9 @@ import click
 import editions
 import front
 import words
-from babel.messages.pofile import read_po
 from editions import LANGUAGES, TRANSLATED
 from sphinx_intl.basic import update
+from untranslated import untranslated
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
@@ -29,27 +29,6 @@ def sphinx(*arguments: str, language: str = "en") -> None:
     """Run Sphinx over the repository."""
     command = [sys.executable, "-m", "sphinx", "-c", "docs", "-q", "-W", "--keep-going", *arguments]
     subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"VAELIB_LANG": language})
-
-
-def messages_of(path: Path, **options) -> list:
-    """The messages of a catalogue or a template, without its header."""
-    with path.open("rb") as file:
-        return [message for message in read_po(file, **options) if message.id]
-
-
-def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
-    """The messages of each template that the language's catalogue lacks, or has for an older text."""
-    lacking = {}
-    for template in sorted(templates.glob("*/*.pot")):
-        name = template.relative_to(templates).with_suffix("").as_posix()
-        catalogue = LOCALE / language / "LC_MESSAGES" / f"{name}.po"
-        done = set()
-        if catalogue.exists():
-            messages = messages_of(catalogue, locale=language)
-            done = {message.id for message in messages if message.string and not message.fuzzy}
-        wanted = (message.id for message in messages_of(template) if editions.says_something(message.id))
-        lacking[name] = [text for text in wanted if text not in done]
-    return lacking
 
 
 @click.group(invoke_without_command=True)
@@ -82,11 +61,11 @@ def catalogues():
     words.update()
     folder = templates()
     for language, names in TRANSLATED.items():
-        editions.update_readme(language)
+        editions.update_documents(language)
         update(str(LOCALE), str(folder), [language])
         messages = LOCALE / language / "LC_MESSAGES"
         for catalogue in messages.glob("*/*.po"):
-            begun = any(message.string for message in messages_of(catalogue, locale=language))
+            begun = any(message.string for message in words.read(catalogue) if message.id)
             if not begun and catalogue.relative_to(messages).with_suffix("").as_posix() not in names:
                 catalogue.unlink()
 

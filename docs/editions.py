@@ -1,4 +1,4 @@
-"""The README and the notebooks in another language, made of the English ones and the catalogues."""
+"""The documents and the notebooks in another language, made of the English ones and the catalogues."""
 
 import itertools
 import os
@@ -19,12 +19,14 @@ ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
 TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))  # by language
 LANGUAGES = {language: Locale.parse(language).get_display_name() for language in ("en", *TRANSLATED)}  # by themselves
-README = ROOT / "README.md"
+DOCUMENTS = ("README", "CONTRIBUTING")  # at the top of the repository, each beside itself in other languages
 RUN = ROOT / "build" / "notebooks"  # a folder for each language
 LIVE = ROOT / "build" / "live"  # the same, of the live figures' pictures
 LINK = re.compile(r"(?<!!)\[[^]]*\]\([^)]*\)")
 # Where Colab and Binder open a notebook: on the branch "editions" lie those of the other languages.
 OPENED = re.compile(r"(?<=/)main(/|\?urlpath=lab/tree/)notebooks/(?=\d)")
+# A link to a document, but for the one of the line that offers its languages.
+TO_DOCUMENT = re.compile(rf"(?<=\]\()(?<!\[English\]\()({'|'.join(DOCUMENTS)})\.md(?=[#)])")
 OPEN = re.compile(r"Open in (?:Colab|Binder)(?=\])")
 SPEAK = """
 
@@ -38,27 +40,31 @@ save_frames(Out[max(Out)], {path!r})"""
 
 
 def catalogue_of(language: str, name: str) -> Path:
-    """The catalogue of a page, such as "notebooks/03_elbo", or of the "README"."""
+    """The catalogue of a page, such as "notebooks/03_elbo", or of a document, such as the "README"."""
     return LOCALE / language / "LC_MESSAGES" / f"{name}.po"
 
 
 def lookup(language: str, name: str) -> Callable[[str], str | None]:
     """What a text of the page is in the language, None where the catalogue lacks it."""
     known: dict[str, str] = {}
-    for path in (words.PACKAGE / "locale" / language / "LC_MESSAGES" / "vaelib.po", catalogue_of(language, name)):
+    for path in (words.path_of(language, "vaelib"), catalogue_of(language, name)):
         if path.exists():
-            done = (message for message in words.read(path) if message.id and message.string and not message.fuzzy)
-            known |= {" ".join(message.id.split("\n")): message.string for message in done}
+            known |= {" ".join(message.id.split("\n")): message.string for message in words.done(words.read(path))}
     return known.get
 
 
-def readme_catalogue(language: str) -> Catalog:
-    """The README's catalogue, brought in step with its text."""
+def document_template(name: str) -> Catalog:
+    """What a document asks a translator for."""
     template = Catalog(project="vaelib", copyright_holder="The vaelib authors")
-    for text in filter(says_something, texts(README.read_text(encoding="utf-8"))):
+    for text in filter(says_something, texts(document_in("en", name).read_text(encoding="utf-8"))):
         template.add(text)
-    catalogue = words.read(catalogue_of(language, "README"))
-    catalogue.update(template, update_creation_date=False)
+    return template
+
+
+def document_catalogue(language: str, name: str) -> Catalog:
+    """The catalogue of a document, brought in step with its text."""
+    catalogue = words.read(catalogue_of(language, name))
+    catalogue.update(document_template(name), update_creation_date=False)
     return catalogue
 
 
@@ -72,20 +78,22 @@ def address_in(language: str, address: str) -> str:
     return address if language == "en" else OPENED.sub(rf"editions\1notebooks/{language}/", address)
 
 
-def readme_of(language: str) -> Path:
-    """Where the README lies in the language."""
-    return ROOT / f"README.{language}.md"
+def document_in(language: str, name: str) -> Path:
+    """Where a document lies in the language."""
+    return ROOT / (f"{name}.md" if language == "en" else f"{name}.{language}.md")
 
 
-def readme(language: str) -> str:
-    """The README in the language; a text that was changed since it was translated stands in English."""
-    return address_in(language, translated(README.read_text(encoding="utf-8"), lookup(language, "README")))
+def document(language: str, name: str) -> str:
+    """A document in the language; a text that was changed since it was translated stands in English."""
+    text = translated(document_in("en", name).read_text(encoding="utf-8"), lookup(language, name))
+    return address_in(language, TO_DOCUMENT.sub(rf"\1.{language}.md", text))
 
 
-def update_readme(language: str) -> None:
-    """Bring the README's catalogue in step, and write the README of the language."""
-    catalogue_of(language, "README").write_bytes(words.written(readme_catalogue(language)))
-    readme_of(language).write_text(readme(language), encoding="utf-8")
+def update_documents(language: str) -> None:
+    """Bring the documents' catalogues in step, and write the documents of the language."""
+    for name in DOCUMENTS:
+        catalogue_of(language, name).write_bytes(words.written(document_catalogue(language, name)))
+        document_in(language, name).write_text(document(language, name), encoding="utf-8")
 
 
 def notebook(path: Path, language: str) -> NotebookNode:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
-from babel.messages import Catalog
+from babel.messages import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -53,10 +53,20 @@ def template() -> Catalog:
     return words
 
 
+def path_of(language: str, name: str) -> Path:
+    """Where a language's words lie, those named "vaelib" or "pictures"."""
+    return PACKAGE / "locale" / language / "LC_MESSAGES" / f"{name}.po"
+
+
 def read(path: Path) -> Catalog:
     """A language's words as they stand."""
     with path.open("rb") as file:
         return read_po(file, locale=path.parts[-3])
+
+
+def done(words: Catalog) -> list[Message]:
+    """What of a catalogue is translated, and not for an older text."""
+    return [message for message in words if message.id and message.string and not message.fuzzy]
 
 
 def pictures() -> Catalog:
@@ -96,11 +106,10 @@ def compiled(words: Catalog, name: str) -> dict[str, bytes]:
     """What the package reads at run time, by the names of the files."""
     binary = io.BytesIO()
     write_mo(binary, words)
-    done = [message for message in words if message.id and message.string and not message.fuzzy]
     if name == "vaelib":
-        chosen = [message for message in done if any(place.endswith(".js") for place, _ in message.locations)]
+        chosen = [message for message in done(words) if any(place.endswith(".js") for place, _ in message.locations)]
     else:
-        chosen = [message for message in done if FIELD.search(MATHS.sub("", message.id))]
+        chosen = [message for message in done(words) if FIELD.search(MATHS.sub("", message.id))]
     said = {message.id: message.string for message in chosen}
     text = json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     return {f"{name}.mo": binary.getvalue(), LISTS[name]: text.encode()}

@@ -1,6 +1,7 @@
-"""The README and the notebooks in other languages are made of the English ones, and in step with them."""
+"""The documents and the notebooks in other languages are made of the English ones, and in step with them."""
 
 import json
+import re
 import tomllib
 
 import nbformat
@@ -11,6 +12,8 @@ pytest.importorskip("sphinx_intl")
 import editions
 import front
 import translate
+import untranslated
+import words
 
 NOTEBOOKS = sorted(editions.ROOT.glob("notebooks/[0-9]*.ipynb"))
 LANGUAGES = [path.name for path in editions.LOCALE.iterdir()]
@@ -106,13 +109,64 @@ def test_a_text_that_changed_since_is_english(tmp_path, monkeypatch):
     assert (find("known"), find("changed"), find("unknown")) == ("새말", None, None)
 
 
+every_document = pytest.mark.parametrize("name", editions.DOCUMENTS)
+
+
 @every_language
-def test_the_readme_is_in_step(language):
+@every_document
+def test_a_document_is_in_step_and_all_of_it_in_its_language(language, name):
     command = "python docs/build.py catalogues"
-    readme = editions.readme_of(language).read_text(encoding="utf-8")
-    assert readme == editions.readme(language), f"README.md or its catalogue has changed: {command}"
-    known = {message.id for message in editions.words.read(editions.catalogue_of(language, "README"))}
-    assert known == {message.id for message in editions.readme_catalogue(language)}, command
+    text = editions.document_in(language, name).read_text(encoding="utf-8")
+    assert text == editions.document(language, name), f"{name}.md or its catalogue has changed: {command}"
+    catalogue = editions.catalogue_of(language, name)
+    known = {message.id for message in words.read(catalogue)}
+    assert known == {message.id for message in editions.document_catalogue(language, name)}, command
+    assert untranslated.missing(editions.document_template(name), catalogue) == []
+
+
+TO_A_DOCUMENT = re.compile(r"\]\(((?:README|CONTRIBUTING)[.\w]*\.md)[)#]")
+
+
+@every_document
+def test_a_document_offers_its_languages_and_leads_to_documents_in_its_own(name):
+    every = {language: editions.document_in(language, name).name for language in editions.LANGUAGES}
+    offered = " · ".join(f"[{said}]({every[language]})" for language, said in editions.LANGUAGES.items())
+    for language, document in every.items():
+        head, own, text = (editions.ROOT / document).read_text(encoding="utf-8").partition(offered)
+        assert head.count("\n\n") == 1
+        assert own == offered
+        others = {editions.document_in(language, other).name for other in editions.DOCUMENTS}
+        assert set(TO_A_DOCUMENT.findall(text)) <= others
+
+
+def without(catalogue, path):
+    """Write the catalogue without the translation of its first long text, and say which that is."""
+    emptied = words.read(catalogue)
+    message = next(message for message in words.done(emptied) if len(message.id) > 60)
+    message.string = ""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(words.written(emptied))
+    return message.id
+
+
+@every_document
+def test_a_document_with_an_untranslated_text_is_not_complete(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(words, "TEMPLATES", {})
+    emptied = without(editions.catalogue_of("ko", name), tmp_path / "ko" / "LC_MESSAGES" / f"{name}.po")
+    assert untranslated.untranslated("ko", tmp_path)[name] == []
+    monkeypatch.setattr(editions, "LOCALE", tmp_path)
+    assert untranslated.untranslated("ko", tmp_path)[name] == [emptied]
+    assert emptied in " ".join(editions.document("ko", name).split())
+
+
+def test_a_notebook_with_an_untranslated_caption_is_not_complete(tmp_path, monkeypatch):
+    for name in words.TEMPLATES:
+        without(words.path_of("ko", name), tmp_path / "ko" / "LC_MESSAGES" / f"{name}.po")
+    monkeypatch.setattr(words, "path_of", editions.catalogue_of)
+    monkeypatch.setattr(editions, "LOCALE", tmp_path)
+    monkeypatch.setattr(editions, "DOCUMENTS", ())
+    lacking = untranslated.untranslated("ko", tmp_path)
+    assert {page: len(texts) for page, texts in lacking.items() if texts} == {"notebooks/00_start_here": 1, "vaelib": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """The files around the code say the same: versions, Pythons, commands."""
 
 import ast
+import itertools
 import re
+import subprocess
+import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -115,3 +119,15 @@ def test_what_contributing_names_exists():
     named = set(re.findall(r"(?<![\w/])(?:tests|docs|notebooks|\.github)/[\w./]*\w", text))
     missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / f"{name}.ipynb").exists()]
     assert not missing
+
+
+def test_the_source_release_has_what_its_documents_lead_to(tmp_path):
+    pytest.importorskip("hatchling")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.iterdir()
+    with tarfile.open(archive) as released:
+        held = {name.partition("/")[2] for name in released.getnames()}
+    documents = [path.name for path in ROOT.glob("*.md")]
+    links = [re.findall(r"\]\(([^):#]+)\)", (ROOT / name).read_text(encoding="utf-8")) for name in documents]
+    assert {*documents, *itertools.chain(*links)} - held == set()

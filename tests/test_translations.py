@@ -1,5 +1,6 @@
 """Translations say what the English says: the same formulas, code and numbers, in the words of the list."""
 
+import calendar
 import re
 import tomllib
 from collections import Counter
@@ -41,6 +42,7 @@ IN_WORDS = {
     r"\btenth\b": ["1", "10"],
     r"\bhundredth\b": ["1", "100"],
     rf"\b(?:a|the|each|per) (?:{UNITS})\b": ["1"],
+    **{rf"(?-i:\b{month}\b)": [str(number)] for number, month in enumerate(calendar.month_name) if month},
 }
 
 

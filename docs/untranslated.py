@@ -1,0 +1,38 @@
+"""What the catalogues of a language still lack, page by page."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import editions
+import words
+from babel.messages import Message
+from babel.messages.pofile import read_po
+
+PACKAGE = "vaelib"  # the name under which the words stand that the package says on no page of its own
+
+
+def missing(wanted: Iterable[Message], catalogue: Path) -> list[Message]:
+    """The messages that the catalogue lacks, or has for an older text."""
+    done = {message.id for message in words.done(words.read(catalogue))} if catalogue.exists() else set()
+    return [message for message in wanted if editions.says_something(message.id) and message.id not in done]
+
+
+def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
+    """The texts that each page lacks, by its name in `templates`, and each document and the package.
+
+    To a notebook's page belong the words of its pictures and of what it folds away.
+    """
+    lacking = {}
+    for path in sorted(templates.glob("*/*.pot")):
+        name = path.relative_to(templates).with_suffix("").as_posix()
+        with path.open("rb") as file:
+            lacking[name] = missing(read_po(file), editions.catalogue_of(language, name))
+    for name in editions.DOCUMENTS:
+        lacking[name] = missing(editions.document_template(name), editions.catalogue_of(language, name))
+    lacking[PACKAGE] = []
+    for name, template in words.TEMPLATES.items():
+        for message in missing(template(), words.path_of(language, name)):
+            places = [place for place, _ in message.locations]
+            for page in dict.fromkeys(Path(place).with_suffix("").as_posix() for place in places):
+                lacking.setdefault(page if page.startswith("notebooks/") else PACKAGE, []).append(message)
+    return {page: list(dict.fromkeys(message.id for message in messages)) for page, messages in lacking.items()}
