@@ -22,12 +22,13 @@ LANGUAGES = {language: Locale.parse(language).get_display_name() for language in
 DOCUMENTS = ("README", "CONTRIBUTING")  # at the top of the repository, each beside itself in other languages
 RUN = ROOT / "build" / "notebooks"  # a folder for each language
 LIVE = ROOT / "build" / "live"  # the same, of the live figures' pictures
-LINK = re.compile(r"(?<!!)\[[^]]*\]\([^)]*\)")
+LINK = re.compile(r"(?<!!)\[(?:!\[[^]]*\]\([^)]*\)|[^]]*)\]\([^)]*\)")  # of words, or of a picture, such as a badge
 # Where Colab and Binder open a notebook: on the branch "editions" lie those of the other languages.
 OPENED = re.compile(r"(?<=/)main(/|\?urlpath=lab/tree/)notebooks/(?=\d)")
 # A link to a document, but for the one of the line that offers its languages.
 TO_DOCUMENT = re.compile(rf"(?<=\]\()(?<!\[English\]\()({'|'.join(DOCUMENTS)})\.md(?=[#)])")
-OPEN = re.compile(r"Open in (?:Colab|Binder)(?=\])")
+OPEN = re.compile(r"Open in (?:Colab|Binder)(?:: the opening notebook)?(?=\])")
+BADGES = ("Open in Colab: the opening notebook", "Open in Binder: the opening notebook")  # the README's, at an address
 SPEAK = """
 
 import vaelib
@@ -56,7 +57,8 @@ def lookup(language: str, name: str) -> Callable[[str], str | None]:
 def document_template(name: str) -> Catalog:
     """What a document asks a translator for."""
     template = Catalog(project="vaelib", copyright_holder="The vaelib authors")
-    for text in filter(says_something, texts(document_in("en", name).read_text(encoding="utf-8"))):
+    said = texts(document_in("en", name).read_text(encoding="utf-8"))
+    for text in filter(says_something, [*said, *BADGES] if name == "README" else said):
         template.add(text)
     return template
 
@@ -78,6 +80,11 @@ def address_in(language: str, address: str) -> str:
     return address if language == "en" else OPENED.sub(rf"editions\1notebooks/{language}/", address)
 
 
+def prose_in(language: str, markdown: str, find: Callable[[str], str | None]) -> str:
+    """The Markdown in the language, its links to Colab and Binder leading to the notebooks in the language."""
+    return address_in(language, OPEN.sub(lambda said: find(said[0]) or said[0], translated(markdown, find)))
+
+
 def document_in(language: str, name: str) -> Path:
     """Where a document lies in the language."""
     return ROOT / (f"{name}.md" if language == "en" else f"{name}.{language}.md")
@@ -85,8 +92,8 @@ def document_in(language: str, name: str) -> Path:
 
 def document(language: str, name: str) -> str:
     """A document in the language; a text that was changed since it was translated stands in English."""
-    text = translated(document_in("en", name).read_text(encoding="utf-8"), lookup(language, name))
-    return address_in(language, TO_DOCUMENT.sub(rf"\1.{language}.md", text))
+    text = prose_in(language, document_in("en", name).read_text(encoding="utf-8"), lookup(language, name))
+    return TO_DOCUMENT.sub(rf"\1.{language}.md", text)
 
 
 def update_documents(language: str) -> None:
@@ -102,9 +109,7 @@ def notebook(path: Path, language: str) -> NotebookNode:
     find = lookup(language, f"notebooks/{path.stem}")
     for cell in made.cells:
         if cell.cell_type == "markdown":
-            cell.source = address_in(
-                language, OPEN.sub(lambda said: find(said[0]) or said[0], translated(cell.source, find))
-            )
+            cell.source = prose_in(language, cell.source, find)
         else:
             cell.outputs, cell.execution_count = [], None
     setup = next(cell for cell in made.cells if cell.cell_type == "code")

@@ -11,6 +11,7 @@ pytest.importorskip("sphinx_intl")
 
 import editions
 import front
+import stamp
 import translate
 import untranslated
 import words
@@ -139,6 +140,19 @@ def test_a_document_offers_its_languages_and_leads_to_documents_in_its_own(name)
         assert set(TO_A_DOCUMENT.findall(text)) <= others
 
 
+def test_the_badges_of_the_readme_are_in_its_language(tmp_path, monkeypatch):
+    english = stamp.stamped_readme(editions.document_in("en", "README").read_text(encoding="utf-8"), "someone/vaelib")
+    (tmp_path / "README.md").write_text(english, encoding="utf-8")
+    known = {message.id for message in editions.document_template("README")}
+    monkeypatch.setattr(editions, "ROOT", tmp_path)
+    assert {message.id for message in editions.document_template("README")} == known
+    badges = editions.document("ko", "README").split("\n\n")[1]
+    own = "https://colab.research.google.com/github/someone/vaelib/blob/editions/notebooks/ko/00_start_here.ipynb"
+    assert f"]({own})" in badges
+    assert "Colab에서 열기: 첫 노트북]" in badges
+    assert "Open in" not in badges
+
+
 def without(catalogue, path):
     """Write the catalogue without the translation of its first long text, and say which that is."""
     emptied = words.read(catalogue)
@@ -258,6 +272,26 @@ def test_a_notebook_changes_in_its_prose_alone(language, path):
     assert not any(cell.get("outputs") for cell in made.cells)
     assert "<summary>Hint</summary>" not in "".join(cell.source for cell in made.cells)
     nbformat.validate(made)
+
+
+def prose(language):
+    """The lines of all notebooks in the order of reading, without titles and the tables of the overview."""
+    for path in NOTEBOOKS:
+        for cell in editions.notebook(path, language).cells:
+            if cell.cell_type == "markdown":
+                skipped = ("#", "|") if path == NOTEBOOKS[0] else "#"
+                yield from (line for line in cell.source.splitlines() if not line.startswith(skipped))
+
+
+@every_language
+def test_a_term_has_its_english_beside_it_at_its_first_use(language):
+    """Next to the term, which may be emphasised there."""
+    listed = tomllib.loads((editions.LOCALE / language / "words.toml").read_text(encoding="utf-8"))
+    lines = list(prose(language))
+    for term in listed["in_brackets"]:
+        word = rf"(?<!오토){listed['terms'][term].partition('(')[0]}"  # 오토인코더 is another
+        first = next(line for line in lines if re.search(word, line))
+        assert re.search(rf"{word}\*{{0,2}} ?\([^)]*{term}", first, re.IGNORECASE), first
 
 
 def test_a_notebook_with_a_catalogue_is_in_its_language():

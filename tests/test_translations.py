@@ -145,12 +145,3 @@ def test_the_exceptions_are_all_needed(monkeypatch):
         monkeypatch.setitem(words, "numbers", [])
         differ = [english for english, text in pairs if any(numbers_that_differ(language, english, text))]
         assert all(any(english.startswith(begins) for english in differ) for begins in listed)
-
-
-@pytest.mark.parametrize(("language", "term"), [(name, term) for name in WORDS for term in WORDS[name]["in_brackets"]])
-def test_a_term_has_its_english_in_brackets_in_the_series(language, term):
-    """Next to the term, which may be emphasised there."""
-    word = WORDS[language]["terms"][term].partition("(")[0]
-    beside = re.compile(rf"{word}\*{{0,2}} ?\([^)]*{term}", re.IGNORECASE)
-    notebooks = [path for path in CATALOGUES if path.parent.name == "notebooks" and language_of(path) == language]
-    assert any(beside.search(text) for path in notebooks for _, text in translated(path))
