@@ -27,7 +27,7 @@ LIMITS = {
     "00_start_here": 40,
     "01_generative_models": 50,
     "02_naive_likelihood": 40,
-    "03_elbo": 60,
+    "03_elbo": 52,
     "04_kl": 75,
     "05_reparameterisation": 65,
     "06_decoders": 90,
