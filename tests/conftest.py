@@ -19,6 +19,12 @@ from vaelib.linear_gaussian import LinearGaussianVAE
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+# A test compiles many programs and runs each once. XLA's own passes are the reader's; what LLVM makes of their result is
+# left as it is, which takes a third off the suite. The notebooks, and each session of nox, compile as a reader does.
+BRIEFLY = "jax_disable_most_optimizations"
+if BRIEFLY.upper() not in os.environ:
+    jax.config.update(BRIEFLY, True)
+
 # Each new shape is compiled, which takes a good part of a second on a busy machine: few examples, and no deadline.
 settings.register_profile("vaelib", max_examples=20, deadline=None, derandomize=True, database=None)
 settings.load_profile("vaelib")
@@ -40,6 +46,17 @@ def full_precision():
     """Products as exact as the page's or NumPy's, also on a GPU or TPU, which would round them more."""
     with jax.default_matmul_precision("highest"):
         yield
+
+
+@pytest.fixture
+def fully_optimised():
+    """The programs of this test are those of a reader; JAX would go on with one that was compiled briefly before."""
+    before = jax.config.values[BRIEFLY]
+    jax.clear_caches()
+    jax.config.update(BRIEFLY, False)
+    yield
+    jax.clear_caches()
+    jax.config.update(BRIEFLY, before)
 
 
 @pytest.fixture(autouse=True)

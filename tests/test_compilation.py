@@ -71,6 +71,7 @@ def test_a_folder_that_can_not_be_made_is_passed_over(tmp_path):
     assert jax.config.jax_compilation_cache_dir == before
 
 
+@pytest.mark.usefixtures("fully_optimised")
 @pytest.mark.parametrize("shape", [(), (3,), (50, 20)])
 def test_compiled_sooner_gives_the_same(shape):
     def draw(key, scale):

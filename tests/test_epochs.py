@@ -488,6 +488,7 @@ def test_the_best_weights_are_kept_by_a_copy(images):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.usefixtures("fully_optimised")
 def test_the_plan_of_an_epoch_does_not_depend_on_how_far_it_is_optimised():
     numbers, keys, rows = plan_of_epoch(ROWS, BATCH, None, KEY, 3)
     fully = jax.jit(plan_of_epoch.__wrapped__, static_argnums=(0, 1, 2))(ROWS, BATCH, None, KEY, 3)

@@ -192,6 +192,7 @@ def test_leading_axes_change_nothing_but_the_shape(model, images, lead):
 # --- building
 
 
+@pytest.mark.usefixtures("fully_optimised")
 @pytest.mark.parametrize(
     ("cls", "config"),
     [
@@ -227,6 +228,7 @@ class Deep(VAE):
         self.depth = nnx.Param(jnp.full(3, depth * len(options)))
 
 
+@pytest.mark.usefixtures("fully_optimised")
 @pytest.mark.parametrize("options", ["abc", {"a": 1, "b": 2}, [1]])
 def test_create_builds_a_subclass_with_arguments_of_its_own(options):
     created = Deep.create(depth=3, options=options, seed=2, **SIZES)
@@ -240,6 +242,7 @@ def test_create_builds_a_subclass_with_arguments_of_its_own(options):
         Deep.create(depth=3, rngs=nnx.Rngs(0), **SIZES)
 
 
+@pytest.mark.usefixtures("fully_optimised")
 def test_create_works_inside_another_program():
     def state():
         return nnx.state(VAE.create(seed=3, **SIZES))

@@ -211,6 +211,7 @@ def test_a_superfluous_parameter_is_refused(path, model):
         load_model(path)
 
 
+@pytest.mark.usefixtures("fully_optimised")
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
@@ -245,6 +246,7 @@ def test_files_of_the_first_format_still_load(name, wanted):
 # --- models of a reader's own
 
 
+@pytest.mark.usefixtures("fully_optimised")
 def test_every_variable_of_any_module_comes_back_in_another_process(path, tmp_path):
     x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     model = Layered(5, rngs=nnx.Rngs(0))

@@ -53,6 +53,7 @@ def test_an_example_is_chosen_and_the_verdict_follows(lab, page, area, name):
 
 def test_a_control_is_changed_and_the_verdict_follows(lab, page, area):
     area.get_by_label("program").select_option(value="Keras, vae")
+    until_it_says(area, EXAMPLES["Keras, vae"])
     area.get_by_label("over the pixels").select_option(value="mean")
     mean = replace(EXAMPLES["Keras, vae"], over_pixels="mean")
     until_it_says(area, mean)
