@@ -29,7 +29,7 @@ def run(session: nox.Session, *options: str, before: tuple[str, ...] = (), **env
     recording = ROOT / "build" / "machines" / f"{session.name}.jsonl"
     record = ("-p", "nbval_record", "--record-to", str(recording), "--nbval-kernel-startup-timeout=300")
     wanted = CORE if session.posargs == ["core"] else session.posargs
-    env["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "false"  # programs as a reader's, which the tests by themselves do not compile
+    env["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "false"  # programs as a reader's
     session.run(*before, "python", "-m", "pytest", *record, *options, *wanted, env=env, external=bool(before))
 
 
