@@ -20,7 +20,7 @@ from vaelib.linear_gaussian import LinearGaussianVAE
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # A test compiles many programs and runs each once. XLA's passes are the reader's; LLVM leaves their result as it is,
-# which takes a third off the suite. The notebooks, and each session of nox, compile as a reader does.
+# which takes a third off tests that mostly compile. The notebooks, and each session of nox, compile as a reader does.
 BRIEFLY = "jax_disable_most_optimizations"
 if BRIEFLY.upper() not in os.environ:
     jax.config.update(BRIEFLY, True)
