@@ -36,7 +36,8 @@ def translated(markdown: str, lookup: Callable[[str], str | None]) -> str:
         cursor = found.end()
         words = lookup(_one_line(token.content))
         if words is not None:
-            parts += [markdown[done : found.start()], words.replace("|", r"\|") if r"\|" in found[0] else words]
+            in_table = r"\|" in found[0] and r"\|" not in token.content  # which is read without the cell's escapes
+            parts += [markdown[done : found.start()], words.replace("|", r"\|") if in_table else words]
             done = cursor
     whole = "".join([*parts, markdown[done:]])
     return SUMMARY.sub(lambda found: lookup(found[0]) or found[0], whole)

@@ -32,6 +32,8 @@ MARKDOWN = r"""# A heading
 | $a \| b$ | the meaning |
 | $c$ | the meaning |
 
+From $q \| p$.
+
 <details><summary>Hint</summary>
 
 ```python
@@ -48,6 +50,7 @@ OTHERS = {
     "and another on two lines.": "또 하나.",
     "$a | b$": "$b | a$",
     "the meaning": "뜻",
+    r"From $q \| p$.": r"$q \| p$에서.",
     "Hint": "힌트",
     "The last one.": "마지막.",
 }
@@ -62,6 +65,8 @@ TRANSLATED = r"""# 제목
 |---|---|
 | $b \| a$ | 뜻 |
 | $c$ | 뜻 |
+
+$q \| p$에서.
 
 <details><summary>힌트</summary>
 
@@ -262,6 +267,15 @@ def test_a_run_keeps_the_pictures_of_live_figures_for_the_pages_in_its_language(
     assert editions.frames_in("ko", english) == english
 
 
+FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
+
+
+def formulas(notebook):
+    """The formulas of each cell, each on one line."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [set(FORMULA.findall(re.sub(translate.CONTINUED, " ", source))) for source in prose]
+
+
 @every_language
 @every_notebook
 def test_a_notebook_changes_in_its_prose_alone(language, path):
@@ -269,6 +283,7 @@ def test_a_notebook_changes_in_its_prose_alone(language, path):
     code = [[cell.source for cell in notebook.cells if cell.cell_type == "code"] for notebook in (english, made)]
     assert code[1][0] == code[0][0] + f'\n\nimport vaelib\n\n_ = vaelib.language("{language}")'
     assert code[1][1:] == code[0][1:]
+    assert formulas(made) == formulas(english)
     assert not any(cell.get("outputs") for cell in made.cells)
     assert "<summary>Hint</summary>" not in "".join(cell.source for cell in made.cells)
     nbformat.validate(made)

@@ -34,7 +34,7 @@ IN_WORDS = {
     r"\bsecond moments?\b": ["2"],
     r"\bhalf\b": ["0.5", "1", "2"],
     r"\bhalf an? (?:hour|minute)\b": ["30"],
-    r"\bthird\b": ["1", "3"],
+    r"\bthirds?\b": ["1", "3"],
     r"(?<!three )\bquarters?\b": ["1", "4"],
     r"\bthree quarters of an hour\b": ["45"],
     r"\bquarter turn\b": ["90"],
