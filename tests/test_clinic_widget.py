@@ -2,12 +2,13 @@
 
 import re
 
+import ipywidgets
 import numpy as np
 import pytest
 
 import vaelib
 from vaelib import language
-from vaelib.clinic import EXAMPLES, WrittenLoss
+from vaelib.clinic import EXAMPLES, NUMBER_CHECKS, WrittenLoss
 from vaelib.widgets.losses import CHOICES, NUMBERS, complete, labels, verdict
 
 
@@ -107,6 +108,36 @@ def test_what_no_loss_has_is_refused_in_place_of_the_verdict(clinic, control, va
     clinic.controls[control].value = getattr(EXAMPLES["PyTorch, vae"], control)
     assert not clinic.message
     assert clinic.example.value == "PyTorch, vae"
+
+
+def test_a_refusal_is_of_the_control_whose_check_it_is_whatever_its_words(clinic, monkeypatch):
+    def refuse(value, name):
+        if value == 77:
+            raise ValueError("no batch is that large")
+
+    monkeypatch.setitem(NUMBER_CHECKS, "batch", refuse)
+    clinic.controls["batch"].value = 77
+    assert clinic.message == "images in a batch must be a whole number of at least 1, got 77"
+
+
+def test_with_ipywidgets_7_the_page_is_told_where_a_control_stands_after_an_answer_to_an_earlier_choice(
+    clinic, monkeypatch
+):
+    sent = []
+    for control in (clinic.example, *clinic.controls.values()):
+        monkeypatch.setattr(control, "_send", lambda message, control=control, **_: sent.append((control, message)))
+    choice, field = clinic.controls["over_latents"], clinic.controls["pixels"]
+    for echoes in (True, False):
+        monkeypatch.setattr(ipywidgets.widgets.widget, "JUPYTER_WIDGETS_ECHO", echoes)
+        clinic.example.set_state(
+            {"index": 3}
+        )  # of 64 pixels, with means; the page has not seen its answer when it says
+        choice.set_state({"index": 0})
+        field.set_state({"value": 100})
+        known = [(control, message["state"]) for control, message in sent if message["method"] == "update"]
+        assert ((choice, {"index": 0}) in known) == ((field, {"value": 100}) in known) == (not echoes)
+        clinic.example.value = "PyTorch, vae"
+        sent.clear()
 
 
 def test_every_field_of_a_loss_but_its_address_has_a_control(clinic):

@@ -781,3 +781,16 @@ def test_colab_gets_its_widget_manager_and_nobody_else_does(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab.output", output)
     curve()
     assert calls == ["enabled"]
+
+
+@pytest.mark.parametrize("act", [lambda explorer: explorer.encode(3), lambda explorer: explorer.draw()])
+def test_a_hand_that_moves_before_the_answer_to_a_button_came_takes_its_words_back(act):
+    explorer = explore(VAE.create(seed=0, latent=2, hidden=(8,)), load_mnist("test", limit=20)[0])
+    act(explorer)
+    at, said = explorer.z, explorer.picture.caption
+    explorer.sliders[0].set_state({"value": float(at[0]) + 1e-4})  # a slider that was placed answers, rounded
+    assert explorer.picture.caption == said != ""
+    explorer.sliders[0].set_state({"value": float(at[0]) + 0.5})
+    assert explorer.picture.caption == ""
+    assert explorer.picture.original == b""
+    assert explorer.z[0] == pytest.approx(at[0] + 0.5)

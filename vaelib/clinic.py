@@ -7,11 +7,21 @@ the step size alone. `EXAMPLES` holds losses of well-known public programs.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 
 from vaelib import checks
 from vaelib.languages import tr
 
+# The numbers of a loss, each with the check that refuses what it can not be.
+NUMBER_CHECKS: dict[str, Callable[..., float]] = {
+    "pixels": checks.positive_int,
+    "latents": checks.positive_int,
+    "batch": checks.positive_int,
+    "error_weight": partial(checks.number, low=0.0, open_low=True),
+    "kl_weight": partial(checks.number, low=0.0),
+}
 ERRORS, REDUCTIONS, SPREADS = ("cross-entropy", "squared error"), ("sum", "mean"), ("log sigma²", "log sigma")
 
 
@@ -57,10 +67,8 @@ class WrittenLoss:
         for name in ("over_pixels", "over_latents", "over_batch"):
             checks.one_of(getattr(self, name), REDUCTIONS, name)
         checks.one_of(self.kl_over_batch or self.over_batch, REDUCTIONS, "kl_over_batch")
-        for name in ("pixels", "latents", "batch"):
-            checks.positive_int(getattr(self, name), name)
-        checks.number(self.error_weight, "error_weight", low=0.0, open_low=True)
-        checks.number(self.kl_weight, "kl_weight", low=0.0)
+        for name, check in NUMBER_CHECKS.items():
+            check(getattr(self, name), name)
         checks.one_of(self.drawn_with, SPREADS, "drawn_with")
         checks.one_of(self.kl_reads or self.drawn_with, SPREADS, "kl_reads")
 

@@ -15,6 +15,7 @@ from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
 from vaelib.widgets.browser import WithStill, finest_step
 
+ROUNDED = 1e-3  # how far a slider of ipywidgets may stand from where it was put
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
 
 
@@ -52,6 +53,9 @@ class Explorer(WithStill, ipywidgets.VBox):
         """Lay out the controls, the most active dimension first."""
         self._encoded, self._rng = encoded, np.random.default_rng(seed)
         self.sliders = [_slider(dim, float(reach)) for dim, reach in enumerate(encoded.reach)]
+        self._told = np.zeros(len(self.sliders))  # the code that the caption is of
+        for slider in self.sliders:
+            slider.observe(self._on_slider, names="value")
         plane = encoded.plane((0, 1)) if len(self.sliders) == 2 else {}
         self.picture = Picture(encoded, sliders=self.sliders, plane=plane, choices=encoded.choices)
         self.buttons = self._buttons()
@@ -117,11 +121,20 @@ class Explorer(WithStill, ipywidgets.VBox):
         Raises TypeError or ValueError for anything but a finite number for each latent dimension, and a duration.
         """
         to = finite_vector(z, len(self.sliders), "z")
+        self._told = to
         self.picture.glide(to, seconds)
         self.picture.caption = caption
         for slider, value in zip(self.sliders, to, strict=True):
             slider.min, slider.max = min(slider.min, float(value)), max(slider.max, float(value))
             slider.value = float(value)
+
+    def _on_slider(self, change) -> None:
+        """What was said of a code, and the real digit beside it, are true of that code alone.
+
+        The page takes them back where the reader moves, but may not have had them when he did.
+        """
+        if abs(change["new"] - self._told[self.sliders.index(change["owner"])]) > ROUNDED:
+            self.picture.caption, self.picture.original = "", b""
 
     def ask(self, y: int) -> None:
         """Ask for the label y, of a model of x given y; z stays as it is."""

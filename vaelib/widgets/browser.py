@@ -16,6 +16,11 @@ def finest_step() -> float | None:
     return None if ipywidgets.FloatSlider.step.allow_none else 0.001
 
 
+def tells_what_it_took() -> bool:
+    """Whether ipywidgets says to the page which of its values the kernel took: 8 does, 7 does not."""
+    return getattr(ipywidgets.widgets.widget, "JUPYTER_WIDGETS_ECHO", False)
+
+
 class WithStill:
     """A widget that is a still picture too, for those who read without a kernel; to stand before the widget's class."""
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import ipywidgets
 
 from vaelib import checks
-from vaelib.clinic import ERRORS, EXAMPLES, REDUCTIONS, SPREADS, WrittenLoss
+from vaelib.clinic import ERRORS, EXAMPLES, NUMBER_CHECKS, REDUCTIONS, SPREADS, WrittenLoss
 from vaelib.languages import tr
-from vaelib.widgets.browser import WithStill
+from vaelib.widgets.browser import WithStill, tells_what_it_took
 
 WIDE = {"description_width": "initial"}
 CHOICES = {
@@ -110,12 +110,13 @@ class LossClinic(WithStill, ipywidgets.VBox):
     @property
     def message(self) -> str:
         """Why the controls state no loss, in the words that stand beside them; empty while they do."""
-        try:
-            self.written  # noqa: B018
-        except (TypeError, ValueError) as error:
-            name = str(error).split()[0]  # a refusal begins with the argument's
-            value = f"{self.controls[name].value:g}"
-            return tr("{label} must be {wanted}, got {value}", label=labels()[name], wanted=wanted(name), value=value)
+        for name, check in NUMBER_CHECKS.items():
+            value = self.controls[name].value
+            try:
+                check(value, name)
+            except (TypeError, ValueError):
+                words = {"label": labels()[name], "wanted": wanted(name), "value": f"{value:g}"}
+                return tr("{label} must be {wanted}, got {value}", **words)
         return ""
 
     def _put(self, written: WrittenLoss) -> None:
@@ -132,10 +133,17 @@ class LossClinic(WithStill, ipywidgets.VBox):
     def _on_example(self, change) -> None:
         if change["new"] != OWN:
             self._put(EXAMPLES[change["new"]])
+        self._confirm(self.example)
 
-    def _on_control(self, _) -> None:
+    def _on_control(self, change) -> None:
         if not self._moving:
             self._show()
+            self._confirm(change["owner"])
+
+    def _confirm(self, control: ipywidgets.Widget) -> None:
+        """Say to the page where a control stands: an answer to an earlier choice may have moved it there meanwhile."""
+        if not tells_what_it_took():
+            control.send_state("index" if control.has_trait("index") else "value")
 
     def _show(self) -> None:
         """The verdict, or what is wrong; and the example that the controls stand at, if it is one."""

@@ -103,7 +103,7 @@ function ownDigit(onDrawing, onInclude) {
 }
 
 /**
- * Ten held-out images, their reconstructions, and draws from the prior, each with a line that says what is there.
+ * Held-out images, ten where there are so many, their reconstructions, and draws from the prior, each with a line that says what is there.
  * @param {LabInput} input
  * @param {() => void} onRedraw
  */
@@ -120,7 +120,7 @@ function imageViews({ data, image_shape: shape, labels, classes }, onRedraw) {
   const redraw = element("button", { type: "button" }, [tr("New draws")]);
   redraw.addEventListener("click", onRedraw);
   const panels = [
-    panel(tr("Ten held-out images and their reconstructions"), tr("The lower row is decoded from the mean of q(z|x); what it blurs is what so few numbers can not hold."), [
+    panel(tr("Held-out images and their reconstructions"), tr("The lower row is decoded from the mean of q(z|x); what it blurs is what so few numbers can not hold."), [
       ...[originals.box, reconstructions.box, error],
     ]),
     panel(tr("Draws from the prior"), tr("z ~ N(0, I), decoded. Without the KL the decoder was never asked for these places."), [draws.box, redraw, drawn]),

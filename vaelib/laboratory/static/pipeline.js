@@ -127,6 +127,7 @@ function pipeline(shape, { onEps, onOther }) {
     if (output.children.length !== texts.length) {
       const rows = Math.max(Math.min(texts.length, ROWS), Math.ceil(texts.length / COLUMNS));
       output.style.gridTemplateRows = `repeat(${rows}, auto)`;
+      output.parentElement?.classList.toggle("long", texts.length > ROWS);
       output.replaceChildren(...texts.map(() => element("span")));
     }
     texts.forEach((text, i) => (output.children[i].textContent = text));

@@ -67,13 +67,14 @@ function keptPictures(sliders) {
 }
 
 /**
- * What the sliders stand at, in words.
+ * Places of the sliders, in words.
  * @param {WidgetState[]} sliders
+ * @param {any[]} at
  */
-function wordsOf(sliders) {
+function wordsOf(sliders, at = sliders.map(standsFor)) {
   const said = (/** @type {any} */ value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value);
-  const place = (/** @type {WidgetState} */ slider) => slider.get("_options_labels")?.[slider.get("index")] ?? said(slider.get("value"));
-  return sliders.map((slider) => `${slider.get("description")} ${place(slider)}`).join(", ");
+  const place = (/** @type {WidgetState} */ slider, /** @type {number} */ i) => slider.get("_options_labels")?.[at[i]] ?? said(at[i] ?? slider.get("value"));
+  return sliders.map((slider, i) => `${slider.get("description")} ${place(slider, i)}`).join(", ");
 }
 
 /**
@@ -134,8 +135,8 @@ async function render({ model, el }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let rest;
 
-  /** Draws the picture, if none that was begun later is there before it. */
-  const draw = async (/** @type {Blob} */ png) => {
+  /** Draws the picture of these places, if none that was begun later is there before it. */
+  const draw = async (/** @type {Blob} */ png, /** @type {any[]} */ at) => {
     const mine = ++turn;
     const picture = await createImageBitmap(png);
     if (mine < drawn) return;
@@ -143,7 +144,7 @@ async function render({ model, el }) {
     if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height });
     context.drawImage(picture, 0, 0);
     picture.close();
-    canvas.setAttribute("aria-label", words.now.replace("{alt}", model.get("alt")).replace("{places}", wordsOf(sliders)));
+    canvas.setAttribute("aria-label", words.now.replace("{alt}", model.get("alt")).replace("{places}", wordsOf(sliders, at)));
   };
   const ask = () => {
     resting = true;
@@ -161,14 +162,14 @@ async function render({ model, el }) {
     moved = sliders.findIndex((one) => one === slider);
     for (const { show } of handles) show();
     const known = pictures.get(now());
-    if (known) draw(known);
+    if (known) draw(known, now());
     soon();
   };
   const blob = (/** @type {DataView<ArrayBuffer>} */ data) => new Blob([data], { type: "image/png" });
   const onValue = () => {
-    const png = blob(model.get("value"));
-    pictures.set(model.get("at"), png);
-    if (!pictures.get(now()) || String(now()) === String(model.get("at"))) draw(png);
+    const [png, at] = [blob(model.get("value")), model.get("at")];
+    pictures.set(at, png);
+    if (!pictures.get(now()) || String(now()) === String(at)) draw(png, at);
     soon();
   };
   const onMessage = (/** @type {{ at: any[] }} */ { at }, /** @type {DataView<ArrayBuffer>[]} */ [png]) => {
