@@ -1,8 +1,8 @@
 """The front page (a lab at work, the argument as a map, a card for each notebook) and the lab's page.
 
-Each stands by itself, in every language: one file with its style, its script and the digits it trains on, so that a
-slow connection brings the first slider in two seconds. Only what lies further down is fetched, when the reader comes
-near it.
+Each stands by itself, in every language: one file with its style, its script and the digits it trains on, these last,
+so that a slow connection brings the first slider in two seconds. Only what lies further down is fetched, when the
+reader comes near it.
 """
 
 import re
@@ -30,7 +30,7 @@ from vaelib.languages import page_words, tr
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-FEW_TRAINED, FEW_HELD_OUT = 800, 250  # digits of the front page's lab
+FEW_TRAINED, FEW_HELD_OUT = 800, 200  # digits of the front page's lab
 COLAB = "https://colab.research.google.com/github"
 PICTURE_WIDTH = 480  # of a card, in pixels
 # A picture of the repository's for each notebook's card, and the line that leads to it on the map.
@@ -112,6 +112,12 @@ def brief_lab() -> dict:
     return state_of(chosen, few) | {"whole": "lab.html"}
 
 
+def handed_over(state: dict) -> dict[str, str]:
+    """What the script is handed, as text; the training images come last, when the lab is at work already."""
+    first = {name: value for name, value in state.items() if name != "train"}
+    return {"state": embedded(first), "train": embedded(state["train"])}
+
+
 def template() -> Catalog:
     """What the pages say, for translators."""
     said = Catalog(project="vaelib", copyright_holder="The vaelib authors")
@@ -157,6 +163,7 @@ def write_front(site: Path, language: str = "en") -> None:
     notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
     cards = {path.stem[:2]: card(path, repository, site / "front", language) for path in notebooks}
     script = f"{COMMENT.sub('', page_code())}\nspeak({embedded(page_words())});\n"
+    script += (DOCS / "front" / "lab.js").read_text(encoding="utf-8")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
     shared = {
@@ -170,8 +177,9 @@ def write_front(site: Path, language: str = "en") -> None:
     page = environment.get_template("front.html").render(
         **shared,
         widget_style="\n".join([static("vaelib.css"), lab_static("lab.css")]),
-        script=script + (DOCS / "front" / "front.js").read_text(encoding="utf-8"),
-        state=embedded(brief_lab()),
+        script=script,
+        frames=(DOCS / "front" / "frames.js").read_text(encoding="utf-8"),
+        **handed_over(brief_lab()),
         images=FEW_TRAINED,
         cards=cards,
         rows=ROWS,
@@ -183,8 +191,8 @@ def write_front(site: Path, language: str = "en") -> None:
     lab = environment.get_template("lab.html").render(
         **shared,
         widget_style=page_style(),
-        script=script + (DOCS / "front" / "lab.js").read_text(encoding="utf-8"),
-        state=embedded(page_state()),
+        script=script,
+        **handed_over(page_state()),
         images=f"{TRAINED:,}",
     )
     (site / "lab.html").write_text(lab, encoding="utf-8")

@@ -5,7 +5,8 @@ import vm from "node:vm";
 
 const folder = new URL("../../../vaelib/laboratory/", import.meta.url);
 
-export const kernels = () => new WebAssembly.Module(readFileSync(new URL("kernels/kernels.wasm", folder)));
+export const kernelBytes = readFileSync(new URL("kernels/kernels.wasm", folder));
+export const kernels = () => new WebAssembly.Module(kernelBytes);
 
 // The names asked for, out of the files joined and of more text, whose functions take the place of theirs.
 export function load(files, names, more = "") {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { kernels, load } from "./load.js";
+import { kernelBytes, kernels, load } from "./load.js";
 
 const { training, uniforms, fillNormal, shuffled, layersOf, fillInitial, objectiveAt, ringOf, activeAxes } = load(
   ["engine.js", "random.js", "places.js", "points.js", "training.js"],
@@ -188,4 +188,36 @@ test("drawings come about once a batch, beside all images", () => {
   run.include([]);
   run.step();
   assert.ok(run.net.x[0] !== drawn);
+});
+
+test("training images that come later are trained on as if they had been there", () => {
+  const [before, later] = [start(), training(kernels(), { ...data, train: new Uint8Array(0) }, plain)];
+  assert.deepEqual(frameOf(later).mu, frameOf(before).mu);
+  later.learn(data.train);
+  for (let i = 0; i < 6; i++) assert.deepEqual(later.step(), before.step());
+  assert.deepEqual(later.net.weights, before.net.weights);
+});
+
+test("a page that waits for its training images takes no step before they are there, then the one that it owes", async () => {
+  const frames = [];
+  const port = { postMessage: (message) => frames.push(message), onmessage: null };
+  globalThis.self = port;
+  load(["engine.js", "random.js", "places.js", "points.js", "training.js", "worker.js"], ["serve"]);
+  const send = (name, details = {}) => port.onmessage({ data: { do: name, ...details } });
+  const until = async (holds) => {
+    while (!holds()) await new Promise((done) => setTimeout(done, 5));
+  };
+  send("start", { data: { ...data, train: new Uint8Array(0) }, settings: plain, words: {}, kernels: kernelBytes });
+  await until(() => frames.length);
+  send("step");
+  send("play");
+  await until(() => frames.length > 2);
+  send("pause");
+  send("step");
+  assert.deepEqual(frames.map((frame) => frame.steps), frames.map(() => 0));
+  send("learn", { train: data.train });
+  assert.equal(frames.at(-1).steps, 1);
+  send("play");
+  await until(() => (send("drawn"), frames.at(-1).steps > 3));
+  send("pause");
 });

@@ -7,8 +7,10 @@
  */
 async function openLabPage(page, el) {
   tellHeight();
-  const [kernels, train, heldOut, labels] = await Promise.all([page.kernels, page.train, page.heldOut, page.labels].map(inflate));
+  const [kernels, heldOut, labels] = await Promise.all([page.kernels, page.heldOut, page.labels].map(inflate));
   const settings = settingsFrom(location.hash, page.settings);
-  const data = { pixels: page.pixels, train, heldOut };
-  return openLab({ ...page, settings, kernels, labels, data, worker: WORKER, linked: true }, el);
+  const isHere = typeof page.train === "string";
+  const trainLater = Promise.resolve(page.train).then(inflate);
+  const data = { pixels: page.pixels, train: isHere ? await trainLater : new Uint8Array(0), heldOut };
+  return openLab({ ...page, settings, kernels, labels, data, trainLater, worker: WORKER, linked: true }, el);
 }

@@ -252,6 +252,12 @@ function openOn(input, el, shown, reopen) {
 
   say();
   send("start", { kernels: input.kernels, data, settings, words: told.words });
+  if (!data.train.length) {
+    input.trainLater?.then((train) => {
+      data.train = train;
+      send("learn", { train });
+    });
+  }
   askTiles();
   if (takesDrawings && !input.whole) views.own.start();
   return {

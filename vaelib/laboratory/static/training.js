@@ -76,6 +76,13 @@ function training(module, data, settings) {
     [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
   };
 
+  /** The training images, where there were none before. */
+  const learn = (/** @type {Uint8Array} */ images) => {
+    data = { ...data, train: images };
+    train = images;
+    [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
+  };
+
   let steps = 0;
   let fault = "";
   const since = { steps: 0, recon: 0, kl: 0 };
@@ -217,7 +224,7 @@ function training(module, data, settings) {
   };
 
   return {
-    ...{ net, step, codes, evaluate, decode, frame, look, goBack, load, include },
+    ...{ net, step, codes, evaluate, decode, frame, look, goBack, load, include, learn },
     set: (/** @type {Partial<LabSettings>} */ changed) => (settings = { ...settings, ...changed }),
     redraw: () => (priorSeed += 1),
     fault: () => fault,

@@ -136,6 +136,7 @@ interface LabInput {
   kernels: Uint8Array;
   worker: string;
   data: LabData;
+  trainLater?: Promise<Uint8Array>; // the training images, where `data` has none yet
   labels: Uint8Array;
   image_shape: number[];
   settings: LabSettings;
@@ -165,7 +166,7 @@ interface LabControl {
 interface LabPage extends Omit<LabInput, "kernels" | "data" | "labels"> {
   pixels: number;
   kernels: string;
-  train: string;
+  train: Later<string>; // a page may be at work before it has its training images
   heldOut: string;
   labels: string;
 }

@@ -17,6 +17,7 @@ function serve(port) {
   /** @type {Uint8Array[]} */
   let drawings = [];
   let [playing, drawn, stepsPerSecond, due, last, evaluated] = [false, true, FULL, 0, 0, 0];
+  let owed = false; // a step that was asked for before the training images were there
 
   /** @type {Looked} */
   let looked = { index: 0, eps: new Float32Array(0) };
@@ -35,7 +36,7 @@ function serve(port) {
 
   const advance = () => {
     const start = performance.now();
-    due += ((start - last) / 1000) * stepsPerSecond;
+    due += data.train.length ? ((start - last) / 1000) * stepsPerSecond : 0;
     last = start;
     while (due >= 1 && !run.fault() && performance.now() - start < SPAN) {
       run.step();
@@ -80,8 +81,16 @@ function serve(port) {
     },
     step() {
       playing = false;
-      run.step();
+      owed = !data.train.length;
+      if (!owed) run.step();
       show();
+    },
+    learn(message) {
+      data = { ...data, train: message.train };
+      if (!run) return; // it starts with them
+      run.learn(data.train);
+      if (drawings.length) run.include(drawings);
+      if (owed) actions.step({});
     },
     reset(message) {
       settings = { ...settings, ...message.settings };

@@ -1,5 +1,3 @@
-openLabPage(PAGE, document.getElementById("lab"));
-
 // The pages with trained models are large: each is fetched when the reader comes near it.
 const near = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
