@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,31 @@ def watched(page):
     return page
 
 
+def until(page, holds, seconds=120):
+    """Wait until what `holds` asks is true."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come to that"
+        page.wait_for_timeout(100)
+
+
+# Whether the digit of an explorer has come to where its sliders say that they stand; `previous` is where it was.
+ARRIVED = """([area, previous]) => {
+  const canvas = area.querySelector("canvas");
+  if (!canvas?.z || String(canvas.z) === previous || area.querySelector('.stage[aria-busy="true"]')) return false;
+  return [...area.querySelectorAll(".widget-hslider")].every((slider) => {
+    const said = (name) => slider.querySelector(name).textContent.replace("−", "-");
+    const digits = [...said(".widget-label")].map((sign) => "₀₁₂₃₄₅₆₇₈₉".indexOf(sign)).filter((digit) => digit >= 0);
+    return Math.abs(canvas.z[Number(digits.join("")) - 1] - Number(said(".widget-readout"))) < 0.0051;
+  });
+}"""
+
+
+def settle(page, area, previous=None):
+    """Wait until the digit of an explorer is another than at `previous`, and stands where its sliders say."""
+    page.wait_for_function(ARRIVED, arg=[area.element_handle(), previous], timeout=60_000)
+
+
 def heap(page):
     """Bytes of the page's objects that are still in use."""
     session = page.context.new_cdp_session(page)
@@ -100,18 +126,19 @@ def assert_labs_hand_over(page, execute, *names):
         page.wait_for_function(f"() => document.querySelectorAll('.vaelib-lab')[{index}].frame?.steps > 30")
         box.get_by_role("button", name="Pause").click()
         page.wait_for_function(f"() => !document.querySelectorAll('.vaelib-lab')[{index}].frame.playing")
-    page.wait_for_timeout(1000)
+    counts = page.evaluate("Array.from(document.querySelectorAll('.vaelib-lab'), (lab) => lab.frame.steps)")
+    counted = f"import json; print(json.dumps([one.steps for one in ({', '.join(names)},)]))"
+    until(page, lambda: json.loads(execute(counted)) == counts)
     asked = f"""
 import json, numpy as np
 found = []
 for one in ({", ".join(names)},):
     images = (one._images.held_out[:5] / 255).astype("float32")
-    found.append([one.steps, np.asarray(one.model.encode(images).mu).ravel().tolist()])
+    found.append(np.asarray(one.model.encode(images).mu).ravel().tolist())
 print(json.dumps(found))
 """
-    for index, (count, mu) in enumerate(json.loads(execute(asked))):
+    for index, mu in enumerate(json.loads(execute(asked))):
         shown = f"document.querySelectorAll('.vaelib-lab')[{index}].frame"
-        assert count == page.evaluate(f"{shown}.steps")
         np.testing.assert_allclose(mu, page.evaluate(f"Array.from({shown}.mu.slice(0, 10))"), atol=1e-4)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from classic import NbClassic
-from lab import Notebook7, drag, watched
+from lab import Notebook7, drag, until, watched
 from test_classic import EXPLORER, FIGURE, MODEL
 from voila_server import Voila
 
@@ -73,10 +73,9 @@ def test_the_digit_follows_the_slider(notebook):
     handle.scroll_into_view_if_needed()
     drag(notebook, handle, 80)
     notebook.wait_for_function("([c, z]) => String(c.z) !== z", arg=[canvas.element_handle(), before])
-    notebook.wait_for_timeout(500)
+    notebook.wait_for_function("c => Math.max(...c.z.map(Math.abs)) > 0.5", arg=canvas.element_handle())
     z, shown = canvas.evaluate("c => [Array.from(c.z), Array.from(c.pixels)]")
     assert np.count_nonzero(z) == 1
-    assert np.abs(z).max() > 0.5
     expected = vaelib.load_pretrained("bernoulli-z2").decode(np.float32([z])).mean[0]
     np.testing.assert_allclose(shown, expected, atol=1e-3)
 
@@ -88,11 +87,16 @@ def test_the_figure_follows_its_slider(notebook):
     handle.scroll_into_view_if_needed()
     drag(notebook, handle, 80)
     notebook.wait_for_function(f"([c, before]) => ({painted})(c) !== before", arg=[canvas.element_handle(), before])
-    notebook.wait_for_timeout(500)
     here = {}
     exec(FIGURE, here)
     here["live"].sliders["mu"].value = float(handle.get_attribute("aria-valuenow"))
     assert here["live"].sliders["mu"].value > 0.3
-    shown = base64.b64decode(canvas.evaluate(painted).partition(",")[2])
-    pixels = [np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB")) for png in (here["live"].frame, shown)]
-    np.testing.assert_array_equal(*pixels)
+    until(notebook, lambda: np.array_equal(pixels(here["live"].frame), on_canvas(canvas)))
+
+
+def pixels(png):
+    return np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def on_canvas(canvas):
+    return pixels(base64.b64decode(canvas.evaluate("c => c.toDataURL()").partition(",")[2]))

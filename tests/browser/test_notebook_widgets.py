@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import drag, watched
+from lab import drag, until, watched
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 QUICK = ("00_start_here", "07_training")  # every kind of widget is in these; `pytest -m slow` takes the others
@@ -40,18 +40,19 @@ def test_notebook_widgets_follow_the_mouse(browser, lab, path):
     for area in areas.all():
         handle = area.locator(".noUi-handle").first
         handle.scroll_into_view_if_needed()
-        page.wait_for_timeout(300)
         picture = area.locator(".vaelib canvas, .vaelib-figure canvas").first
         state = "e => e.pixels ? String(e.pixels) : e.toDataURL()"
         before = picture.evaluate(state)
         at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
         drag(page, handle, -120 if at_the_end else 120)  # more than one step of a slider with few
         page.wait_for_function(f"([e, before]) => ({state})(e) !== before", arg=[picture.element_handle(), before])
-    page.wait_for_timeout(500)
-    images = json.loads(lab.execute(page, "print(json.dumps([e.image.tolist() for e in explorers]))"))
-    shown = pictures(page)
-    for image in images:
-        assert min(np.abs(np.array(image) - other).max() for other in shown) < 1e-3
+
+    def kernel_and_page_agree():
+        images = json.loads(lab.execute(page, "print(json.dumps([e.image.tolist() for e in explorers]))"))
+        shown = pictures(page)
+        return all(min(np.abs(np.array(image) - other).max() for other in shown) < 1e-3 for image in images)
+
+    until(page, kernel_and_page_agree)
     messages = lab.execute(page, "print([w.message for w in [*explorers, *figures] if w.message])")
     assert messages.strip() == "[]"
     context.close()

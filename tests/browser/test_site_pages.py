@@ -61,8 +61,7 @@ def a_step_changes_the_plane(inner, say):
 def sliders_change_the_picture(page, inner):
     canvas = inner.locator("canvas").first
     inner.get_by_role("slider").first.wait_for()
-    canvas.wait_for()
-    page.wait_for_timeout(300)
+    page.wait_for_function("c => /\\d/.test(c.ariaLabel)", arg=canvas.element_handle())  # it says what it shows
     painted = "c => c.toDataURL()"
     for slider in inner.get_by_role("slider").all()[:3]:
         before = canvas.evaluate(painted)
@@ -245,6 +244,24 @@ def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(brows
     assert page.faults == []
 
 
+def test_the_first_slider_of_the_front_page_waits_for_no_training_images(page, site):
+    first, _, _ = (site / "index.html").read_text(encoding="utf-8").partition("PAGE.learn(")
+    assert len(first.encode()) < 220_000, "a second at 1.6 Mbit/s"
+    page.route("**/index.html", lambda route: route.fulfill(body=f"{first}</script>", content_type="text/html"))
+    page.add_init_script(FRAME)
+    with serve(site) as address:
+        page.goto(f"{address}/index.html")
+        page.wait_for_function("() => window.frame?.heldOut")
+        slider = page.get_by_role("slider").first
+        before = slider.get_attribute("aria-valuetext")
+        slider.press("End")
+        assert slider.get_attribute("aria-valuetext") != before
+        page.get_by_role("button", name="Play").click()
+        page.wait_for_function("() => window.frame.playing")
+        assert page.evaluate("window.frame.steps") == 0
+        page.goto("about:blank")
+
+
 def test_a_trained_decoder_of_the_front_page_decodes(page, site):
     page.goto((site / "index.html").as_uri())
     page.locator("iframe.driving").scroll_into_view_if_needed()
@@ -263,13 +280,12 @@ def test_the_lab_of_the_site_trains_and_wears_its_colours(page, site):
     page.goto((site / "index.html").as_uri())
     page.get_by_role("link", name="Open the whole lab").click()
     page.wait_for_function("() => location.pathname.endsWith('lab.html') && window.frame?.heldOut")
-    painted = "() => document.querySelector('canvas.codes').toDataURL()"
+    painted = "document.querySelector('canvas.codes').toDataURL()"
     before = page.evaluate(painted)
     page.locator("#theme").click()  # light
     page.locator("#theme").click()  # dark
     assert page.locator("html").get_attribute("data-theme") == "dark"
-    page.wait_for_timeout(200)
-    assert page.evaluate(painted) != before
+    page.wait_for_function(f"(before) => {painted} !== before", arg=before)
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("() => window.frame.steps > 20 && window.frame.heldOut")
     page.get_by_role("button", name="Pause").click()
