@@ -29,13 +29,13 @@ LIMITS = {
     "02_naive_likelihood": 40,
     "03_elbo": 52,
     "04_kl": 75,
-    "05_reparameterisation": 65,
+    "05_reparameterisation": 46,
     "06_decoders": 90,
-    "07_training": 92,
+    "07_training": 80,
     "08_autoencoders": 80,
     "09_questions": 50,
     "10_beyond": 45,
-    "11_your_own_images": 72,
+    "11_your_own_images": 66,
     "12_today": 40,
 }
 # JAX reports this event for every program that a process has not met before, whether it is then found in the
