@@ -12,6 +12,7 @@ from loopback import serve
 
 from vaelib.data import load_mnist
 from vaelib.explorer import save_drawing_page, save_page
+from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.models import VAE
 from vaelib.pretrained import load_pretrained
 
@@ -117,6 +118,27 @@ def test_page_plane_follows_mouse_and_keys(opened, model):
     np.testing.assert_allclose(readouts, shown(opened)[0], atol=0.0051)
     opened.keyboard.press("Home")
     np.testing.assert_array_equal(assert_shows(opened, model), [0.0, 0.0])
+
+
+def test_the_pointer_over_the_plane_names_the_nearest_real_digit(opened, model, images):
+    encoded = EncodedImages(model, *images)
+    codes, labels, far = encoded.codes, images[1], float(max(encoded.reach))
+    apart = np.hypot(*(codes[:, None] - codes[None]).transpose(2, 0, 1))
+    other = np.where(labels[:, None] == labels, np.inf, apart).min(axis=1)  # how far a digit of another class lies
+    clear = np.argsort(-other)
+    picked = [clear[labels[clear] == label][0] for label in np.unique(labels)]
+    assert other[picked].min() > far / 64, "farther than the plane rounds"
+    plane, text = opened.locator(".plane"), opened.locator(".plane .nearest")
+    assert text.text_content() == ""
+    plane.scroll_into_view_if_needed()
+    box = plane.bounding_box()
+    for index in picked:
+        x, y = (float(26 + (far + value) * 268 / (2 * far)) for value in codes[index] * np.array([1, -1]))
+        opened.mouse.move(box["x"] + x * box["width"] / 320, box["y"] + y * box["height"] / 320)
+        assert text.text_content() == f"nearest real image: {labels[index]}"
+        assert text.bounding_box()["x"] + text.bounding_box()["width"] < box["x"] + box["width"]
+    opened.mouse.move(box["x"] - 20, box["y"] - 20)
+    assert text.text_content() == ""
 
 
 def test_page_buttons_move_the_digit(opened, model, images):
