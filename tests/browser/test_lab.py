@@ -755,3 +755,31 @@ def test_two_labs_in_a_notebook_hand_their_weights_over(lab, page):
     np.testing.assert_allclose(
         json.loads(lab.execute(page, code)), np.concatenate([weights[:3], weights[-900:-897]]), rtol=1e-6
     )
+
+
+def test_the_lab_in_a_notebook_wears_its_theme(lab, page):
+    page.add_init_script(LISTEN)
+    lab.run(page, lab.write("themes.ipynb", "import vaelib; vaelib.lab()"))
+    page.wait_for_function("() => window.frames_?.length && document.querySelector('.vaelib-lab .status')?.textContent")
+    train(page, 20)
+    codes, curves = "canvas.codes", "canvas.curves"
+    looks = {}
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        before = painted(page)
+        if looks:
+            lab.wear(page, theme)
+            page.wait_for_function(f"(before) => {PAINTED} !== before", arg=before)
+        drawn(page)
+        paper = page.locator(curves).first.evaluate("e => getComputedStyle(e).backgroundColor")
+        ground = page.locator(".jp-Notebook").evaluate("e => getComputedStyle(e).backgroundColor")
+        for text in (".status", ".terms", "fieldset legend", ".look-at"):
+            color = page.locator(f".vaelib-lab {text}").first.evaluate("e => getComputedStyle(e).color")
+            assert contrast(color, ground) >= 4.5, (theme, text)
+        for canvas in (codes, curves):
+            pixels = page.locator(canvas).first.evaluate(INK)
+            strokes = [f"rgb{tuple(color)}" for color, count in pixels if count > 20 and len(set(color)) > 1]
+            assert len(strokes) >= 2
+            assert min(contrast(color, paper) for color in strokes) >= 3, (theme, canvas)
+        looks[theme] = paper
+    assert len(set(looks.values())) == 2
+    lab.wear(page, "JupyterLab Light")
