@@ -48,7 +48,7 @@ def catalogue_of(language: str, name: str) -> Path:
 def lookup(language: str, name: str) -> Callable[[str], str | None]:
     """What a text of the page is in the language, None where the catalogue lacks it."""
     known: dict[str, str] = {}
-    for path in (words.path_of(language, "vaelib"), catalogue_of(language, name)):
+    for path in (words.path_of(language), catalogue_of(language, name)):
         if path.exists():
             known |= {" ".join(message.id.split("\n")): message.string for message in words.done(words.read(path))}
     return known.get

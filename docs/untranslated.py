@@ -30,9 +30,7 @@ def untranslated(language: str, templates: Path) -> dict[str, list[str]]:
     for name in editions.DOCUMENTS:
         lacking[name] = missing(editions.document_template(name), editions.catalogue_of(language, name))
     lacking[PACKAGE] = []
-    for name, template in words.TEMPLATES.items():
-        for message in missing(template(), words.path_of(language, name)):
-            places = [place for place, _ in message.locations]
-            for page in dict.fromkeys(Path(place).with_suffix("").as_posix() for place in places):
-                lacking.setdefault(page if page.startswith("notebooks/") else PACKAGE, []).append(message)
+    for message in missing(words.template(), words.path_of(language)):
+        for page in dict.fromkeys(Path(place).with_suffix("").as_posix() for place, _ in message.locations):
+            lacking.setdefault(page if page.startswith("notebooks/") else PACKAGE, []).append(message)
     return {page: list(dict.fromkeys(message.id for message in messages)) for page, messages in lacking.items()}

@@ -1,16 +1,16 @@
 """The package's own words for translators: extracted from its Python and JavaScript, and compiled for running.
 
-The words on what the notebooks fold away (Hint, Solution) are among them.
+Among them are the words on what the notebooks fold away (Hint, Solution), and the words, captions and descriptions of
+the notebooks' pictures, which `vaelib.figures` translates.
 
-A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`, or `pictures.po` for the words, captions and descriptions
-of the notebooks' pictures, which `vaelib.figures` translates. Beside them lie `vaelib.mo` and `pictures.mo`, which
-Python reads, `page.json`, with what the JavaScript says, and `patterns.json`, the pictures' texts with fields.
+A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`. Beside it lie `vaelib.mo`, which Python reads, `page.json`
+with what the JavaScript says, and `patterns.json`, the pictures' texts with fields.
 """
 
 import ast
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -36,26 +36,47 @@ def praises(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, (ast.get_docstring(node) or "").partition("\n")[0]
 
 
-def template() -> Catalog:
-    """All words of the package, each with the files that say it."""
-    words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
+def own_words() -> Iterator[tuple[Path, int, str]]:
+    """What the package, its pages and what the notebooks fold away say: file, line and text."""
     for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.js"), *BOOK]):
-        place = path.relative_to(ROOT).as_posix()
         with path.open("rb") as file:
             options = {"encoding": "utf-8", "parse_template_string": True}
             method = "python" if path.suffix == ".py" else "javascript"
             found = [(line, text) for line, text, *_ in extract(method, file, KEYWORDS, options=options)]
         for line, text in [*found, *(praises(path) if path.suffix == ".py" else ())]:
-            words.add(text, locations=[(place, line)])
-    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+            yield path, line, text
+    for path in notebooks():
         for text in SUMMARY.findall(path.read_text(encoding="utf-8")):
-            words.add(text, locations=[(path.relative_to(ROOT).as_posix(), 0)])
+            yield path, 0, text
+
+
+def picture_words() -> Iterator[tuple[Path, int, str]]:
+    """What the pictures of notebooks and package say: file, no line, and text."""
+    for path in notebooks():
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        own = [cell.source for cell in code if "setup" not in cell.metadata.get("tags", [])]
+        elsewhere = bound(ast.parse("\n".join(own)))
+        yield from ((path, 0, text) for source in own for text in drawn(source, elsewhere))
+    for path in sorted(PACKAGE.glob("figures/*.py")):
+        yield from ((path, 0, text) for text in drawn(path.read_text(encoding="utf-8")))
+
+
+def notebooks() -> list[Path]:
+    """The series, in its order."""
+    return sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
+
+
+def template() -> Catalog:
+    """All words of the package and of the pictures, each with the files that say it."""
+    words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
+    for path, line, text in (*own_words(), *picture_words()):
+        words.add(text, locations=[(path.relative_to(ROOT).as_posix(), line)])
     return words
 
 
-def path_of(language: str, name: str) -> Path:
-    """Where a language's words lie, those named "vaelib" or "pictures"."""
-    return PACKAGE / "locale" / language / "LC_MESSAGES" / f"{name}.po"
+def path_of(language: str) -> Path:
+    """Where a language's words lie."""
+    return PACKAGE / "locale" / language / "LC_MESSAGES" / "vaelib.po"
 
 
 def read(path: Path) -> Catalog:
@@ -69,29 +90,10 @@ def done(words: Catalog) -> list[Message]:
     return [message for message in words if message.id and message.string and not message.fuzzy]
 
 
-def pictures() -> Catalog:
-    """The words of the pictures of notebooks and package, each with the files that have them."""
-    words = Catalog(project="vaelib", copyright_holder="The vaelib authors")
-    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
-        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-        own = [cell.source for cell in code if "setup" not in cell.metadata.get("tags", [])]
-        elsewhere = bound(ast.parse("\n".join(own)))
-        for text in (text for source in own for text in drawn(source, elsewhere)):
-            words.add(text, locations=[(path.relative_to(ROOT).as_posix(), 0)])
-    for path in sorted(PACKAGE.glob("figures/*.py")):
-        for text in drawn(path.read_text(encoding="utf-8")):
-            words.add(text, locations=[(path.relative_to(ROOT).as_posix(), 0)])
-    return words
-
-
-LISTS = {"vaelib": "page.json", "pictures": "patterns.json"}
-TEMPLATES: dict[str, Callable[[], Catalog]] = {"vaelib": template, "pictures": pictures}
-
-
 def catalogue(path: Path) -> Catalog:
     """A language's words, brought in step with those that are said now."""
     words = read(path)
-    words.update(TEMPLATES[path.stem](), update_creation_date=False)
+    words.update(template(), update_creation_date=False)
     return words
 
 
@@ -102,21 +104,32 @@ def written(words: Catalog) -> bytes:
     return text.getvalue()
 
 
-def compiled(words: Catalog, name: str) -> dict[str, bytes]:
+def of_javascript(message: Message) -> bool:
+    """Whether the pages' own code says it."""
+    return any(place.endswith(".js") for place, _ in message.locations)
+
+
+def has_fields(message: Message) -> bool:
+    """Whether code fills in a part of it, in a picture."""
+    return bool(FIELD.search(MATHS.sub("", message.id)))
+
+
+LISTS = {"page.json": of_javascript, "patterns.json": has_fields}
+
+
+def compiled(words: Catalog) -> dict[str, bytes]:
     """What the package reads at run time, by the names of the files."""
     binary = io.BytesIO()
     write_mo(binary, words)
-    if name == "vaelib":
-        chosen = [message for message in done(words) if any(place.endswith(".js") for place, _ in message.locations)]
-    else:
-        chosen = [message for message in done(words) if FIELD.search(MATHS.sub("", message.id))]
-    said = {message.id: message.string for message in chosen}
-    text = json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    return {f"{name}.mo": binary.getvalue(), LISTS[name]: text.encode()}
+    files = {"vaelib.mo": binary.getvalue()}
+    for name, chosen in LISTS.items():
+        said = {message.id: message.string for message in done(words) if chosen(message)}
+        files[name] = (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+    return files
 
 
 def catalogues() -> list[Path]:
-    """The package's catalogues, two a language."""
+    """The package's catalogues, one a language."""
     return sorted(PACKAGE.glob("locale/*/LC_MESSAGES/*.po"))
 
 
@@ -125,5 +138,5 @@ def update() -> None:
     for path in catalogues():
         words = catalogue(path)
         path.write_bytes(written(words))
-        for name, content in compiled(words, path.stem).items():
+        for name, content in compiled(words).items():
             (path.parent / name).write_bytes(content)

@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-DOMAIN, PICTURES = "vaelib", "pictures"  # the package's own words; those of the notebooks' pictures
+DOMAIN = "vaelib"
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(folder.name for folder in LOCALE.iterdir() if folder.is_dir()))
 FROM_LOCALE = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in which gettext asks
@@ -80,11 +80,7 @@ def _known(name: str, what: str) -> str:
 
 @functools.cache
 def _catalogue(name: str) -> gettext.NullTranslations:
-    words = gettext.NullTranslations()
-    if name != "en":
-        words = gettext.translation(DOMAIN, LOCALE, [name])
-        words.add_fallback(gettext.translation(PICTURES, LOCALE, [name]))
-    return words
+    return gettext.NullTranslations() if name == "en" else gettext.translation(DOMAIN, LOCALE, [name])
 
 
 @functools.cache
