@@ -3,8 +3,8 @@
 Among them are the words on what the notebooks fold away (Hint, Solution), and the words, captions and descriptions of
 the notebooks' pictures, which `vaelib.figures` translates.
 
-A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`. Beside it lie `vaelib.mo`, which Python reads, `page.json`
-with what the JavaScript says, and `patterns.json`, the pictures' texts with fields.
+A catalogue is `vaelib/locale/LANGUAGE/LC_MESSAGES/vaelib.po`. Beside it lie `vaelib.mo`, which Python reads,
+`page.json`, what the JavaScript says, and `patterns.json`, the pictures' texts with fields.
 """
 
 import ast
