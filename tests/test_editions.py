@@ -182,7 +182,7 @@ def test_a_document_with_an_untranslated_text_is_not_complete(name, tmp_path, mo
 
 
 def test_a_notebook_with_an_untranslated_caption_is_not_complete(tmp_path, monkeypatch):
-    emptied = tmp_path / "vaelib.po"
+    emptied = tmp_path / "ko" / "LC_MESSAGES" / "vaelib.po"
     without(words.path_of("ko"), emptied, "vaelib/")
     without(emptied, emptied, "notebooks/")
     monkeypatch.setattr(words, "path_of", lambda language: emptied)
