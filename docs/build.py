@@ -88,7 +88,7 @@ def report():
 @click.argument("names", nargs=-1)
 def notebooks(names):
     """Make the notebooks in every other language and run them: all, or those NAMES, such as 03_elbo."""
-    known = {path.stem: path for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))}
+    known = {path.stem: path for path in words.notebooks()}
     if unknown := sorted(set(names) - set(known)):
         raise click.BadParameter(f"no notebook {', '.join(unknown)}; there are {', '.join(known)}")
     for language in TRANSLATED:

@@ -121,7 +121,7 @@ def notebook(path: Path, language: str) -> NotebookNode:
 def write_downloads(language: str, folder: Path) -> None:
     """Write all notebooks in the language into the folder: as they were run, or not run where they changed since."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+    for path in words.notebooks():
         nbformat.write(as_run(path, language) or notebook(path, language), folder / path.name)
 
 

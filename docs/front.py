@@ -18,6 +18,7 @@ from editions import LANGUAGES, address_in, lookup
 from jinja2.ext import babel_extract
 from PIL import Image
 from translate import texts
+from words import notebooks
 
 import vaelib
 from vaelib.explorer.model_widget import static
@@ -160,8 +161,7 @@ def write_front(site: Path, language: str = "en") -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     repository = pyproject["tool"]["vaelib"]["repository"]
     environment = pages_in(language)
-    notebooks = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
-    cards = {path.stem[:2]: card(path, repository, site / "front", language) for path in notebooks}
+    cards = {path.stem[:2]: card(path, repository, site / "front", language) for path in notebooks()}
     script = f"{COMMENT.sub('', page_code())}\nspeak({embedded(page_words())});\n"
     script += (DOCS / "front" / "lab.js").read_text(encoding="utf-8")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))

@@ -80,9 +80,9 @@ def path_of(language: str) -> Path:
 
 
 def read(path: Path) -> Catalog:
-    """A language's words as they stand."""
+    """A language's words as they stand, in any catalogue below a folder LANGUAGE/LC_MESSAGES."""
     with path.open("rb") as file:
-        return read_po(file, locale=path.parts[-3])
+        return read_po(file, locale=path.parts[path.parts.index("LC_MESSAGES") - 1])
 
 
 def done(words: Catalog) -> list[Message]:

@@ -181,8 +181,7 @@ def test_catalogues_are_complete_but_for_notebooks_that_are_not(path):
 @every_catalogue
 def test_what_is_read_at_run_time_is_what_the_catalogue_says(path):
     vaelib.language(path.parts[-3])
-    done = (message for message in words.read(path) if message.id and message.string and not message.fuzzy)
-    spoken = {message.id: message.string for message in done}
+    spoken = {message.id: message.string for message in words.done(words.read(path))}
     assert {text: languages.tr(text) for text in spoken} == spoken
     files = words.compiled(words.catalogue(path))
     for name in words.LISTS:

@@ -1,5 +1,7 @@
 """JupyterLab and Chromium, on loopback only."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -10,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 from loopback import free_address
 from server import Server, write_notebook
 
@@ -104,6 +107,16 @@ ARRIVED = """([area, previous]) => {
 def settle(page, area, previous=None):
     """Wait until the digit of an explorer is another than at `previous`, and stands where its sliders say."""
     page.wait_for_function(ARRIVED, arg=[area.element_handle(), previous], timeout=60_000)
+
+
+def pixels(png):
+    """The colours of a picture in the format PNG."""
+    return np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def on_canvas(canvas):
+    """The colours that a canvas shows."""
+    return pixels(base64.b64decode(canvas.evaluate("c => c.toDataURL()").partition(",")[2]))
 
 
 def heap(page):

@@ -1,17 +1,15 @@
 """The widgets in notebook 6 with ipywidgets 7, as Colab has them: sliders drag, pictures follow, drawing works."""
 
 import base64
-import io
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 from classic import Classic
-from lab import FRAMES, assert_labs_hand_over, drag, watched
+from lab import FRAMES, assert_labs_hand_over, drag, on_canvas, pixels, watched
 from runtime import published_runtime
 
 import vaelib
@@ -153,9 +151,7 @@ def test_a_figure_follows_its_slider(notebook, classic):
     notebook.wait_for_timeout(500)
     assert float(classic.execute(notebook, "print(live.values['mu'])")) < mu
     frame = base64.b64decode(classic.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())"))
-    shown = base64.b64decode(canvas.evaluate(painted).partition(",")[2])
-    pixels = [np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB")) for png in (frame, shown)]
-    np.testing.assert_array_equal(*pixels)
+    np.testing.assert_array_equal(on_canvas(canvas), pixels(frame))
 
 
 def test_two_labs_train_and_hand_their_weights_over(notebook, classic):

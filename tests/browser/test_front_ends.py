@@ -1,16 +1,13 @@
 """An explorer and a live figure in the front ends beside JupyterLab: sliders drag, and pictures follow."""
 
-import base64
 import importlib.metadata
-import io
 import sys
 from types import SimpleNamespace
 
 import numpy as np
-import PIL.Image
 import pytest
 from classic import NbClassic
-from lab import Notebook7, drag, until, watched
+from lab import Notebook7, drag, on_canvas, pixels, until, watched
 from test_classic import EXPLORER, FIGURE, MODEL
 from voila_server import Voila
 
@@ -92,11 +89,3 @@ def test_the_figure_follows_its_slider(notebook):
     here["live"].sliders["mu"].value = float(handle.get_attribute("aria-valuenow"))
     assert here["live"].sliders["mu"].value > 0.3
     until(notebook, lambda: np.array_equal(pixels(here["live"].frame), on_canvas(canvas)))
-
-
-def pixels(png):
-    return np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB"))
-
-
-def on_canvas(canvas):
-    return pixels(base64.b64decode(canvas.evaluate("c => c.toDataURL()").partition(",")[2]))

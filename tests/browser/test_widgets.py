@@ -1,15 +1,13 @@
 """The widgets in JupyterLab, with a real kernel and a real mouse."""
 
 import base64
-import io
 import re
 from contextlib import contextmanager
 
 import jax.numpy as jnp
 import numpy as np
-import PIL.Image
 import pytest
-from lab import contrast, drag, heap, settle, stroke, until, watched
+from lab import contrast, drag, heap, on_canvas, pixels, settle, stroke, until, watched
 
 from vaelib.data import load_mnist
 
@@ -380,10 +378,7 @@ def assert_kernel_has(page, lab, *values):
 
 def assert_shows_frame(canvas, frame):
     """The canvas has the pixels of this PNG in base 64."""
-    expected = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(frame))).convert("RGB"))
-    shown = canvas.evaluate(PAINTED).partition(",")[2]
-    shown = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB"))
-    np.testing.assert_array_equal(shown, expected)
+    np.testing.assert_array_equal(on_canvas(canvas), pixels(base64.b64decode(frame)))
 
 
 @pytest.mark.parametrize("cell", [1, 2])

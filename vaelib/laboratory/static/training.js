@@ -57,10 +57,10 @@ function training(module, data, settings) {
     }
   };
 
-  let order = shuffled(orderDraws, train.length / pixels);
-  let place = 0;
+  const fromTheFirst = () => ({ order: shuffled(orderDraws, train.length / pixels), place: 0 });
+  let { order, place } = fromTheFirst();
   const nextRows = () => {
-    if (place + batch > order.length) [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
+    if (place + batch > order.length) ({ order, place } = fromTheFirst());
     place += batch;
     return order.subarray(place - batch, place);
   };
@@ -73,14 +73,14 @@ function training(module, data, settings) {
     drawings.forEach((drawing, i) => {
       for (let n = 0; n < times; n++) train.set(drawing, data.train.length + (i * times + n) * pixels);
     });
-    [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
+    ({ order, place } = fromTheFirst());
   };
 
   /** The training images, where there were none before. */
   const learn = (/** @type {Uint8Array} */ images) => {
     data = { ...data, train: images };
     train = images;
-    [order, place] = [shuffled(orderDraws, train.length / pixels), 0];
+    ({ order, place } = fromTheFirst());
   };
 
   let steps = 0;
