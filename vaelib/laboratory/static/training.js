@@ -76,11 +76,10 @@ function training(module, data, settings) {
     ({ order, place } = fromTheFirst());
   };
 
-  /** The training images, where there were none before. */
+  /** The training images, where there were none before: an order of none is over at once. */
   const learn = (/** @type {Uint8Array} */ images) => {
     data = { ...data, train: images };
     train = images;
-    ({ order, place } = fromTheFirst());
   };
 
   let steps = 0;
