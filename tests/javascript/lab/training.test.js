@@ -71,6 +71,23 @@ test("training raises the held-out ELBO, and the same seed gives the same weight
   assert.notDeepEqual(run.net.weights, other.net.weights);
 });
 
+test("an epoch visits each training image once, in an order of its own", () => {
+  const run = start();
+  const image = (x, i) => Array.from(x.subarray(36 * i, 36 * (i + 1)), (v) => Math.round(v)).join();
+  const epoch = () =>
+    Array.from({ length: 4 }).flatMap(() => {
+      run.step();
+      const x = run.net.x.map((v) => 255 * v);
+      return Array.from({ length: plain.batch_size }, (_, i) => image(x, i));
+    });
+  const there = Array.from({ length: 32 }, (_, i) => image(data.train, i));
+  const [first, second] = [epoch(), epoch()];
+  assert.equal(new Set(there).size, 32);
+  for (const order of [first, second]) assert.deepEqual([...order].sort(), [...there].sort());
+  assert.notDeepEqual(first, there);
+  assert.notDeepEqual(first, second);
+});
+
 test("what is seen does not change what is trained", () => {
   const [seen, unseen] = [start(), start()];
   for (let i = 0; i < 5; i++) {
