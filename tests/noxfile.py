@@ -14,7 +14,10 @@ COLAB = "tests/machines/colab-2026-08-19.txt"
 # What the test command needs beside the packages of a reader; none of them is imported by a notebook.
 TEST_TOOLS = ["pytest>=9.0", "nbval>=0.11", "hypothesis>=6.100"]
 CORE = [
-    *(f"tests/test_{name}.py" for name in ("distributions", "evidence", "models", "objectives", "storage", "training")),
+    *(
+        f"tests/test_{name}.py"
+        for name in ("distributions", "evidence", "models", "objectives", "storage", "training", "workarounds")
+    ),
     *(f"notebooks/{name}.ipynb" for name in ("00_start_here", "03_elbo", "07_training")),
 ]
 

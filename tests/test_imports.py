@@ -19,6 +19,7 @@ PACKAGE = ROOT / "vaelib"
 
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
+    {"workarounds"},
     {"checks", "compilation", "devices", "files", "interruption", "languages", "rendezvous"},
     {"batches", "clinic", "eight_bit", "image_files", "lettering", "parallel", "placement", "variables"},
     {"console", "data", "descriptions", "distributions", "figures", "images", "options", "storage", "widgets"},

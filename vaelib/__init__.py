@@ -11,6 +11,10 @@ import ast
 import importlib
 from pathlib import Path
 
+from vaelib import workarounds
+
+workarounds.apply()
+
 _STUB = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
 # The module each public name comes from; None for a module itself.
 _HOMES = {name.name: line.module for line in _STUB.body if isinstance(line, ast.ImportFrom) for name in line.names}

@@ -19,6 +19,8 @@ import jax
 import platformdirs
 from flax import nnx
 
+from vaelib import workarounds
+
 PROGRAMS = 32  # compiled trainings and sweeps over a data set that are kept; the one not used for longest goes first
 CALLS = 256  # the same for the smaller programs of single calls
 ZSTANDARD = b"\x28\xb5\x2f\xfd"  # how what it has compressed begins
@@ -93,8 +95,8 @@ def jit_sooner(function: Callable, *, level: int = 1, **options) -> Callable:
 
     @cache
     def jitted():
-        quick = {"xla_backend_optimization_level": level} if jax.default_backend() == "cpu" else None
-        return jax.jit(function, compiler_options=quick, **options)
+        quick = {"xla_backend_optimization_level": level, **workarounds.compiler_options()}
+        return jax.jit(function, compiler_options=quick if jax.default_backend() == "cpu" else None, **options)
 
     @wraps(function)
     def call(*args, **kwargs):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from classic import Classic
-from lab import FRAMES, assert_labs_hand_over, drag, on_canvas, pixels, watched
+from lab import FRAMES, assert_labs_hand_over, drag, on_canvas, pixels, until, watched
 from runtime import published_runtime
 
 import vaelib
@@ -132,9 +132,12 @@ def test_a_drawing_is_encoded(notebook, classic):
     notebook.mouse.down()
     notebook.mouse.move(x + width / 2, y + 0.8 * height, steps=20)
     notebook.mouse.up()
-    notebook.wait_for_timeout(1000)
-    drawn = np.array(classic.execute(notebook, "print(*sketch.image[0])").split(), float).reshape(28, 28)
-    assert np.ptp(drawn.sum(axis=0).nonzero()[0]) < np.ptp(drawn.sum(axis=1).nonzero()[0]), "one vertical stroke"
+
+    def stands():
+        drawn = np.array(classic.execute(notebook, "print(*sketch.image[0])").split(), float).reshape(28, 28)
+        return drawn.any() and np.ptp(drawn.any(axis=0).nonzero()) < np.ptp(drawn.any(axis=1).nonzero())
+
+    until(notebook, stands)
 
 
 def test_a_figure_follows_its_slider(notebook, classic):
@@ -144,14 +147,20 @@ def test_a_figure_follows_its_slider(notebook, classic):
     before = canvas.evaluate(painted)
     drag(notebook, area.locator(HANDLE).first, 80)
     notebook.wait_for_function(f"([c, before]) => ({painted})(c) !== before", arg=[canvas.element_handle(), before])
-    notebook.wait_for_timeout(500)
-    mu = float(classic.execute(notebook, "print(live.values['mu'])"))
-    assert mu > 0.3
+
+    def mu():
+        return float(classic.execute(notebook, "print(live.values['mu'])"))
+
+    def shows_the_frame():
+        frame = classic.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())")
+        return np.array_equal(on_canvas(canvas), pixels(base64.b64decode(frame)))
+
+    until(notebook, shows_the_frame)
+    dragged = mu()
+    assert dragged > 0.3
     drag(notebook, area.locator(".vaelib-figure .handle"), -40)
-    notebook.wait_for_timeout(500)
-    assert float(classic.execute(notebook, "print(live.values['mu'])")) < mu
-    frame = base64.b64decode(classic.execute(notebook, "import base64; print(base64.b64encode(live.frame).decode())"))
-    np.testing.assert_array_equal(on_canvas(canvas), pixels(frame))
+    until(notebook, lambda: mu() < dragged)
+    until(notebook, shows_the_frame)
 
 
 def test_two_labs_train_and_hand_their_weights_over(notebook, classic):
