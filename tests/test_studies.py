@@ -114,3 +114,21 @@ def test_an_unknown_study_is_refused(tmp_path):
     result = CliRunner().invoke(main, ["study", "latent", "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert "latent-sizes" in result.output
+
+
+def test_grey_pixels_are_counted():
+    assert variants.grey([[0.0, 0.2, 0.3], [0.5, 0.74, 1.0]]) == 50.0
+
+
+def test_blur_is_compared_on_the_same_grey_digits(monkeypatch):
+    asked = []
+    monkeypatch.setattr(variants, "fit", lambda model, images, key, **options: asked.append((model, images, options)))
+    images = np.random.default_rng(0).random((300, 784), np.float32)
+    runs = {name: do() for name, do in variants.blur(images, images) if name.endswith("20-D, seed 0")}
+    assert list(runs) == ["AE, 20-D, seed 0", "VAE, 20-D, seed 0"]
+    (ae, of_ae, options_ae), (vae, of_vae, options_vae) = asked
+    assert (type(ae), type(vae)) == (vaelib.Autoencoder, vaelib.VAE)
+    np.testing.assert_array_equal(of_ae, of_vae)
+    assert not options_ae.get("binarize")
+    assert not options_vae.get("binarize")
+    assert options_ae["epochs"] == options_vae["epochs"]

@@ -43,6 +43,7 @@ from vaelib.studies.guessing import naive
 SHIPPED = files("vaelib") / "studies" / "results"
 STUDIES: dict[str, Callable[..., Entries]] = {
     "adversarial": adversarial.entries,
+    "blur": variants.blur,
     "bound": bound,
     "collapse": collapse.entries,
     "convolutions": convolutions.entries,

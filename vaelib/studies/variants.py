@@ -1,6 +1,7 @@
-"""Small trainings that differ in one thing: a bug, what the spread of q depends on, the optimiser and its rate.
+"""Small trainings that differ in one thing: a bug, what the spread of q depends on, the optimiser and its rate, noise.
 
-All use the first 10,000 training images, drawn black or white afresh in each batch.
+All use the first 10,000 training images: those of the bugs and of the spreads drawn black or white afresh in each
+batch, the others grey.
 """
 
 from functools import partial
@@ -14,9 +15,10 @@ from vaelib.data import binarize
 from vaelib.distributions import Gaussian
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.evaluation import evaluate
-from vaelib.models import VAE
-from vaelib.objectives import Terms
-from vaelib.studies.common import Entries, falling
+from vaelib.latents import codes
+from vaelib.models import VAE, Autoencoder
+from vaelib.objectives import Terms, elbo, reconstruction
+from vaelib.studies.common import Entries, decoded, falling
 from vaelib.training import fit
 
 TRAINING, VALIDATION = 9_000, 1_000  # images to train on, and those after them on which a learning rate is chosen
@@ -28,6 +30,8 @@ RATES = {
     "Adam": (1e-3, 5e-3, 1e-2, 3e-2),
 }
 EPOCHS = (3, 20)  # a short race and a long one
+WITH_AND_WITHOUT_NOISE = {"AE": (Autoencoder, reconstruction), "VAE": (VAE, elbo)}
+BLUR_EPOCHS, BLUR_IMAGES = 30, 1_000  # the first test images, and as many draws from the prior
 
 
 def bugs(images, test_images) -> Entries:
@@ -121,3 +125,28 @@ def _with_rate(method, rate, epochs, seed, training, validation, test_images) ->
         return settings | {"validation": None, "test": None}
     reached = {"validation": validation, "test": test_images}
     return settings | {name: evaluate(model, x, jax.random.key(9))["elbo"] for name, x in reached.items()}
+
+
+def blur(images, test_images) -> Entries:
+    """How grey the pictures of an autoencoder and of a VAE are, with 2 numbers and with 20, from the same digits."""
+    for seed in range(3):
+        for latent in (2, 20):
+            for kind in WITH_AND_WITHOUT_NOISE:
+                few = images[: TRAINING + VALIDATION]
+                yield f"{kind}, {latent}-D, seed {seed}", partial(_blurred, kind, latent, seed, few, test_images)
+
+
+def grey(pixels) -> float:
+    """How many of a hundred pixels are between ¼ and ¾."""
+    return 100 * float(np.mean((np.asarray(pixels) > 0.25) & (np.asarray(pixels) < 0.75)))
+
+
+def _blurred(kind: str, latent: int, seed: int, images, test_images) -> dict:
+    build, objective = WITH_AND_WITHOUT_NOISE[kind]
+    model = build.create(seed=seed, latent=latent, hidden=(200,))
+    rate = falling(2e-3, BLUR_EPOCHS, images, 128)
+    options = {"epochs": BLUR_EPOCHS, "learning_rate": rate, "objective": objective, "progress": False}
+    fit(model, images, jax.random.key(seed), **options)
+    x, z = test_images[:BLUR_IMAGES], np.random.default_rng(seed).standard_normal((BLUR_IMAGES, latent))
+    pictures = {"reconstructions": codes(model, x), "draws": z}
+    return {name: round(grey(decoded(model, code)), 2) for name, code in pictures.items()}
