@@ -342,6 +342,12 @@ def test_a_distribution_equals_itself_alone(family):
 
 
 @every_family
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_draws_have_the_type_of_the_parameters(family, dtype):
+    assert family(jnp.zeros(3, dtype)).sample(KEY, (2,)).dtype == dtype
+
+
+@every_family
 def test_keys_decide_the_draws(family):
     p = family(jnp.zeros((4, 6)))
     draws = p.sample(KEY, (3,))
