@@ -52,6 +52,8 @@ def templates() -> Path:
     folder = ROOT / "build" / "gettext"
     sphinx("-b", "gettext", ".", str(folder))
     (folder / "docs" / "front.pot").write_bytes(words.written(front.template()))
+    for path in words.notebooks():
+        words.add_printed(folder / "notebooks" / f"{path.stem}.pot", path)
     return folder
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import nbformat
+import printed
 import words
 from babel import Locale
 from babel.messages import Catalog
@@ -31,9 +32,10 @@ OPEN = re.compile(r"Open in (?:Colab|Binder)(?:: the opening notebook)?(?=\])")
 BADGES = ("Open in Colab: the opening notebook", "Open in Binder: the opening notebook")  # the README's, at an address
 SPEAK = """
 
-import vaelib
+import vaelib{more}
 
 _ = vaelib.language("{language}")"""
+SAID = "\nfrom vaelib.languages import said"
 
 # What the kernel is told after a live figure has been shown.
 KEEP = """from vaelib.widgets.frames import save_frames
@@ -104,16 +106,22 @@ def update_documents(language: str) -> None:
 
 
 def notebook(path: Path, language: str) -> NotebookNode:
-    """The notebook with its prose in the language and a first cell that makes `vaelib` speak it; not yet run."""
+    """The notebook with its prose and what its code prints in the language; not yet run.
+
+    Its first cell makes `vaelib` speak the language.
+    """
     made = nbformat.read(path, as_version=4)
     find = lookup(language, f"notebooks/{path.stem}")
+    code = "\n".join(words.own_code(made))
     for cell in made.cells:
         if cell.cell_type == "markdown":
             cell.source = prose_in(language, cell.source, find)
         else:
+            cell.source = printed.translated(cell.source, find, code)
             cell.outputs, cell.execution_count = [], None
     setup = next(cell for cell in made.cells if cell.cell_type == "code")
-    setup.source += SPEAK.format(language=language)
+    by_name = any("said(" in cell.source or "map(said" in cell.source for cell in made.cells)
+    setup.source += SPEAK.format(language=language, more=SAID if by_name else "")
     made.metadata.pop("vaelib", None)
     return made
 

@@ -25,8 +25,8 @@ NAMED = {
 # What hands on the strings that it is given, and the code in which strings stand as they are.
 HANDED_ON = {"dict", "enumerate", "items", "list", "replace", "reversed", "sorted", "tuple", "zip"}
 CONTAINERS = (
-    *(ast.Attribute, ast.BinOp, ast.Call, ast.Constant, ast.Dict, ast.DictComp, ast.IfExp, ast.JoinedStr),
-    *(ast.List, ast.ListComp, ast.Name, ast.Tuple),
+    *(ast.Attribute, ast.BinOp, ast.Call, ast.Constant, ast.Dict, ast.DictComp, ast.GeneratorExp),
+    *(ast.IfExp, ast.JoinedStr, ast.List, ast.ListComp, ast.Name, ast.Tuple),
 )
 MATHS = re.compile(r"\$[^$]*\$")
 
@@ -54,6 +54,18 @@ def bound(tree: ast.AST) -> Bound:
     return found
 
 
+def handed(tree: ast.AST) -> Bound:
+    """What each parameter of a function that the tree defines is handed in its calls."""
+    found: Bound = {}
+    functions = {node.name: node.args.args for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        by_place = zip(functions.get(call.func.id, []), call.args, strict=False)
+        by_name = ((one.arg, one.value) for one in call.keywords if call.func.id in functions and one.arg)
+        for name, value in (*((parameter.arg, value) for parameter, value in by_place), *by_name):
+            found.setdefault(name, []).append(value)
+    return found
+
+
 def drawn(source: str, elsewhere: Bound | None = None) -> Iterator[str]:
     """The words that Python puts into pictures: where they stand there as they are shown, or have a name there.
 
@@ -63,7 +75,7 @@ def drawn(source: str, elsewhere: Bound | None = None) -> Iterator[str]:
     names = (elsewhere or {}) | bound(tree)
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         for argument in _worded(call, names):
-            yield from filter(_has_words, _constants(argument, names))
+            yield from filter(_has_words, constants(argument, names))
 
 
 def _worded(call: ast.Call, names: Bound) -> list[ast.expr]:
@@ -92,7 +104,7 @@ def _keys(node: ast.expr, names: Bound) -> Iterator[ast.expr]:
         yield from [*_keys(node.left, names), *_keys(node.right, names)]
 
 
-def _constants(node: ast.expr, names: Bound) -> Iterator[str]:
+def constants(node: ast.expr, names: Bound) -> Iterator[str]:
     """The strings in an argument: itself, or those of a list, a tuple, a choice or a dictionary's values.
 
     What is filled in at run time, such as the f-string `f"after {n} epochs"`, becomes a pattern: "after {0} epochs". Of
@@ -102,21 +114,21 @@ def _constants(node: ast.expr, names: Bound) -> Iterator[str]:
         yield node.value
     if isinstance(node, ast.Name):
         for part in _given(node.id, names):
-            yield from _constants(part, {})
+            yield from constants(part, {})
     if isinstance(node, ast.JoinedStr):
         yield from _patterns(node)
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
-                yield from _constants(part.value, names)
+                yield from constants(part.value, names)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "replace":
-        yield from _constants(node.func.value, names)
-    if isinstance(node, ast.ListComp):
-        yield from _constants(node.elt, names)
+        yield from constants(node.func.value, names)
+    if isinstance(node, ast.ListComp | ast.GeneratorExp):
+        yield from constants(node.elt, names)
     if isinstance(node, ast.IfExp):
-        yield from _constants(node.body, names)
-        yield from _constants(node.orelse, names)
+        yield from constants(node.body, names)
+        yield from constants(node.orelse, names)
     for inner in getattr(node, "elts", []) + getattr(node, "values", []) * isinstance(node, ast.Dict):
-        yield from _constants(inner, names)
+        yield from constants(inner, names)
 
 
 def _patterns(node: ast.JoinedStr) -> Iterator[str]:

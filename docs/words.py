@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import printed
 from babel.messages import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -53,12 +54,28 @@ def own_words() -> Iterator[tuple[Path, int, str]]:
 def picture_words() -> Iterator[tuple[Path, int, str]]:
     """What the pictures of notebooks and package say: file, no line, and text."""
     for path in notebooks():
-        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-        own = [cell.source for cell in code if "setup" not in cell.metadata.get("tags", [])]
+        own = own_code(nbformat.read(path, as_version=4))
         elsewhere = bound(ast.parse("\n".join(own)))
         yield from ((path, 0, text) for source in own for text in drawn(source, elsewhere))
     for path in sorted(PACKAGE.glob("figures/*.py")):
         yield from ((path, 0, text) for text in drawn(path.read_text(encoding="utf-8")))
+
+
+def own_code(notebook: nbformat.NotebookNode) -> list[str]:
+    """What stands in a notebook's cells of code, but for the setup cell."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell.source for cell in code if "setup" not in cell.metadata.get("tags", [])]
+
+
+def add_printed(template: Path, notebook: Path) -> None:
+    """Add what a notebook's code prints to what its page asks translators for."""
+    with template.open("rb") as file:
+        asked = read_po(file)
+    for source in own_code(nbformat.read(notebook, as_version=4)):
+        for text in printed.texts(source):
+            asked.add(text)
+    with template.open("wb") as file:
+        write_po(file, asked, width=76)
 
 
 def notebooks() -> list[Path]:

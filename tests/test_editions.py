@@ -17,6 +17,7 @@ import stamp
 import translate
 import untranslated
 import words
+from test_printed import alike
 
 NOTEBOOKS = sorted(editions.ROOT.glob("notebooks/[0-9]*.ipynb"))
 LANGUAGES = [path.name for path in editions.LOCALE.iterdir()]
@@ -281,15 +282,26 @@ def formulas(notebook):
 
 @every_language
 @every_notebook
-def test_a_notebook_changes_in_its_prose_alone(language, path):
+def test_a_notebook_changes_in_its_prose_and_what_it_prints_alone(language, path):
     english, made = nbformat.read(path, as_version=4), editions.notebook(path, language)
     code = [[cell.source for cell in notebook.cells if cell.cell_type == "code"] for notebook in (english, made)]
-    assert code[1][0] == code[0][0] + f'\n\nimport vaelib\n\n_ = vaelib.language("{language}")'
-    assert code[1][1:] == code[0][1:]
+    said = "\nfrom vaelib.languages import said" if any("said" in source for source in code[1][1:]) else ""
+    assert code[1][0] == code[0][0] + f'\n\nimport vaelib{said}\n\n_ = vaelib.language("{language}")'
+    assert list(map(alike, code[1][1:])) == list(map(alike, code[0][1:]))
     assert formulas(made) == formulas(english)
     assert not any(cell.get("outputs") for cell in made.cells)
     assert "<summary>Hint</summary>" not in "".join(cell.source for cell in made.cells)
     nbformat.validate(made)
+
+
+def test_what_a_notebook_prints_is_in_its_language(monkeypatch):
+    others = {"V exact: {V:.2f}, from all two million single draws: {simulated:.2f}": "{V:.2f}, {simulated:.2f}"}
+    monkeypatch.setattr(editions, "lookup", lambda *page: (others | {"half a pixel": "반 픽셀"}).get)
+    code = [cell.source for cell in editions.notebook(NOTEBOOKS[2], "ko").cells if cell.cell_type == "code"]
+    assert sum('\nprint(f"{V:.2f}, {simulated:.2f}")\n' in source for source in code) == 1
+    assert sum("{said(name):>12}: median squared" in source for source in code) == 1
+    assert "\nimport vaelib\nfrom vaelib.languages import said\n" in code[0]
+    assert "half a pixel" in "".join(code)
 
 
 def prose(language):

@@ -9,6 +9,7 @@ import gettext
 import json
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 DOMAIN = "vaelib"
@@ -18,6 +19,7 @@ FROM_LOCALE = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in w
 
 FIELD = re.compile(r"\{\d\}")  # of a picture's text, numbered in the order of the English
 WORD = re.compile("[a-z]{3}")
+PADDED = re.compile(r"(?P<align>(?:.?[<>^])?)(?P<cells>[1-9]\d*)")  # a format that has a width alone
 
 _spoken: str | None = None
 
@@ -65,6 +67,23 @@ def drawn(text: str) -> str:
     if any(words == line and WORD.search(line) for line, words in lines):
         return text
     return "\n".join(words for _, words in lines) or text
+
+
+class Said(str):
+    """A text whose width in a format counts cells of a monospace font, of which a letter such as 가 has two."""
+
+    def __format__(self, spec: str) -> str:
+        """The text in a format that gives an alignment, a width, both or neither."""
+        width = PADDED.fullmatch(spec)
+        wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in self)
+        if not width or not wide:
+            return super().__format__(spec)
+        return super().__format__(f"{width['align']}{max(int(width['cells']) - wide, 0)}")
+
+
+def said(value):
+    """What code prints by a name: a text in the reader's language, all else as it is."""
+    return Said(drawn(value)) if isinstance(value, str) else value
 
 
 def page_words() -> dict[str, str]:
