@@ -40,7 +40,9 @@ def bound(tree: ast.AST) -> Bound:
         if isinstance(node, ast.Assign):
             targets, value = node.targets, node.value
         elif isinstance(node, ast.AugAssign):
-            targets, value = [node.target], node.value
+            before = found.get(ast.unparse(node.target), [node.value])[-1]
+            added = ast.BinOp(before, node.op, node.value)
+            targets, value = [node.target], added if _text(before) and _text(node.value) else node.value
         elif isinstance(node, ast.For | ast.comprehension):
             targets, value = [node.target], node.iter
         else:
@@ -157,7 +159,7 @@ def _given(name: str, names: Bound) -> Iterator[ast.expr]:
     """The strings in what a name is given, directly or by other names."""
     waiting, seen = list(names.get(name, [])), {name}
     while waiting:
-        part = waiting.pop(0)
+        part = _joined(waiting.pop(0))
         if isinstance(part, ast.Constant | ast.JoinedStr):
             yield part
         elif isinstance(part, ast.Name) and part.id not in seen:
@@ -165,6 +167,26 @@ def _given(name: str, names: Bound) -> Iterator[ast.expr]:
             waiting += names.get(part.id, [])
         elif not isinstance(part, ast.Call) or ast.unparse(part.func).rpartition(".")[2] in HANDED_ON:
             waiting += [inner for inner in ast.iter_child_nodes(part) if isinstance(inner, CONTAINERS)]
+
+
+def _joined(node: ast.expr) -> ast.expr:
+    """Two texts that are added, or a name and a text, such as `name + ", fitted"`, as one f-string; or the node."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        ends = node.left, node.right
+        if any(map(_text, ends)) and all(isinstance(end, ast.Name) or _text(end) for end in ends):
+            return ast.JoinedStr([part for end in ends for part in _parts(end)])
+    return node
+
+
+def _text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """What an f-string would hold of a text or a name."""
+    if isinstance(node, ast.JoinedStr):
+        return node.values
+    return [ast.FormattedValue(node, -1) if isinstance(node, ast.Name) else node]
 
 
 def _has_words(text: str) -> bool:

@@ -32,18 +32,22 @@ class _Printed(libcst.CSTTransformer):
     What it was asked for stays in `texts` and `names`.
     """
 
-    def __init__(self, lookup: Lookup, given: Bound):
+    def __init__(self, lookup: Lookup, given: Bound, lists: set[str]):
         super().__init__()
-        self.lookup, self.given = lookup, given
+        self.lookup, self.given, self.in_field = lookup, given, False
+        self.lists = {f"{name}.append" for name in lists}
         self.texts: list[str] = []
         self.names: list[str] = []
 
     def leave_Call(self, original_node: libcst.Call, updated_node: libcst.Call) -> libcst.Call:
-        return self._handed(updated_node) if matchers.matches(original_node, PRINT) else updated_node
+        printed = matchers.matches(original_node, PRINT) or _code(original_node.func) in self.lists
+        return self._handed(updated_node) if printed else updated_node
 
     def _said(self, node):
         """An expression that is printed, with its strings in the language: they alone, and none that is a key."""
         match node:
+            case libcst.SimpleString() if self.in_field:
+                return self._name(node)
             case libcst.SimpleString():
                 return self._text(node, node.prefix + node.quote, node.raw_value, node.quote)
             case libcst.FormattedString():
@@ -100,8 +104,12 @@ class _Printed(libcst.CSTTransformer):
         spec = "".join(map(_code, part.format_spec or []))
         if part.conversion or NUMERIC.search(spec):
             return part
-        naming = isinstance(part.expression, NAMING)
-        return part.with_changes(expression=(self._name if naming else self._said)(part.expression))
+        if isinstance(part.expression, NAMING):
+            return part.with_changes(expression=self._name(part.expression))
+        outside, self.in_field = self.in_field, True
+        made = part.with_changes(expression=self._said(part.expression))
+        self.in_field = outside
+        return made
 
     def _name(self, node):
         """What is printed by a name, or chosen of names."""
@@ -110,6 +118,15 @@ class _Printed(libcst.CSTTransformer):
         if all(self.lookup(text) in (None, text) for text in found):
             return node
         return libcst.Call(libcst.Name("said"), [libcst.Arg(node)])
+
+
+def _lists(tree: ast.AST) -> set[str]:
+    """The lists of which the parts are printed, joined or one by one."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"]
+    parts = [one.value for call in calls for one in call.args if isinstance(one, ast.Starred)]
+    inside = (node for call in calls for node in ast.walk(call) if isinstance(node, ast.Call))
+    joins = (node for node in inside if isinstance(node.func, ast.Attribute) and node.func.attr == "join")
+    return {part.id for part in [*parts, *(part for join in joins for part in join.args)] if isinstance(part, ast.Name)}
 
 
 def _code(node: libcst.CSTNode) -> str:
@@ -135,8 +152,10 @@ def _meanings(notebook: str) -> tuple[Bound, Bound]:
 
 def _read(source: str, lookup: Lookup, notebook: str) -> tuple[_Printed, libcst.Module]:
     elsewhere, parameters = _meanings(notebook)
-    given = elsewhere | bound(ast.parse(source))
-    printed = _Printed(lookup, given | {name: given.get(name, []) + parts for name, parts in parameters.items()})
+    tree = ast.parse(source)
+    given = elsewhere | bound(tree)
+    given |= {name: given.get(name, []) + parts for name, parts in parameters.items()}
+    printed = _Printed(lookup, given, _lists(tree))
     return printed, libcst.parse_module(source).visit(printed)
 
 

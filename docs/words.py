@@ -52,11 +52,12 @@ def own_words() -> Iterator[tuple[Path, int, str]]:
 
 
 def picture_words() -> Iterator[tuple[Path, int, str]]:
-    """What the pictures of notebooks and package say: file, no line, and text."""
+    """What the pictures of notebooks and package say, and the names that notebooks print: file, no line, and text."""
     for path in notebooks():
         own = own_code(nbformat.read(path, as_version=4))
         elsewhere = bound(ast.parse("\n".join(own)))
         yield from ((path, 0, text) for source in own for text in drawn(source, elsewhere))
+        yield from ((path, 0, text) for source in own for text in printed.names(source, "\n".join(own)))
     for path in sorted(PACKAGE.glob("figures/*.py")):
         yield from ((path, 0, text) for text in drawn(path.read_text(encoding="utf-8")))
 

@@ -122,6 +122,8 @@ for name in runs:
         ("print(', '.join(names))", "print(', '.join(map(said, names)))"),
         ("print(f'{name:>7}{name!r}{name:.2f}')", "print(f'{said(name):>7}{name!r}{name:.2f}')"),
         ("print(f\"{'mean' if a else ''}\")", "print(f\"{said('mean' if a else '')}\")"),
+        ("print(f\"{name + ' mean':<9}\")", "print(f\"{said(name) + ' mean':<9}\")"),
+        ("print(f\"{x + 'mean':<9}\")", "print(f\"{x + said('mean'):<9}\")"),
         ("name = f(name), 'mean'", "name = f(name), 'mean'"),
     ],
 )
@@ -170,6 +172,7 @@ def test_a_language_is_spoken_by_a_name_as_wide_as_it_looks(monkeypatch):
     assert (f"{languages.said('epoch'):.^8}", f"{languages.said('epoch'):2}") == (".에포크.", "에포크")
     assert (f"{languages.said('no such words'):<15}|", languages.said(3)) == ("no such words  |", 3)
     assert languages.said("epoch 3") == "에포크 3"
+    assert f"{languages.said('epoch') + ':':<9}|{'a ' + languages.said('epoch'):<9}|" == "에포크:  |a 에포크 |"
 
 
 # --- the catalogues

@@ -80,6 +80,14 @@ class Said(str):
             return super().__format__(spec)
         return super().__format__(f"{width['align']}{max(int(width['cells']) - wide, 0)}")
 
+    def __add__(self, other: str) -> "Said":
+        """The two as one text."""
+        return Said(str(self) + other)
+
+    def __radd__(self, other: str) -> "Said":
+        """The two as one text."""
+        return Said(other + str(self))
+
 
 def said(value):
     """What code prints by a name: a text in the reader's language, all else as it is."""
