@@ -32,7 +32,7 @@ class _Printed(libcst.CSTTransformer):
     What it was asked for stays in `texts` and `names`.
     """
 
-    def __init__(self, lookup: Lookup, given: Bound, lists: set[str]):
+    def __init__(self, lookup: Lookup, given: list[Bound], lists: set[str]):
         super().__init__()
         self.lookup, self.given, self.in_field = lookup, given, False
         self.lists = {f"{name}.append" for name in lists}
@@ -113,7 +113,8 @@ class _Printed(libcst.CSTTransformer):
 
     def _name(self, node):
         """What is printed by a name, or chosen of names."""
-        found = list(filter(has_words, constants(ast.parse(_code(node).strip(), mode="eval").body, self.given)))
+        asked = ast.parse(_code(node).strip(), mode="eval").body
+        found = next(filter(None, (list(filter(has_words, constants(asked, given))) for given in self.given)), [])
         self.names += found
         if all(self.lookup(text) in (None, text) for text in found):
             return node
@@ -140,7 +141,7 @@ def says_something(text: str) -> bool:
 
 def has_words(name: str) -> bool:
     """Whether a name may have another in a language: "VAE" has not, nor "N(0, I)", nor "log_var", which is code."""
-    return bool(re.search("[a-z]{2}", FIELD.sub("", name))) and not CODE.fullmatch(name)
+    return bool(re.search("[a-z]{2}|-D\\b", FIELD.sub("", name))) and not CODE.fullmatch(name)
 
 
 @functools.cache
@@ -153,9 +154,9 @@ def _meanings(notebook: str) -> tuple[Bound, Bound]:
 def _read(source: str, lookup: Lookup, notebook: str) -> tuple[_Printed, libcst.Module]:
     elsewhere, parameters = _meanings(notebook)
     tree = ast.parse(source)
-    given = elsewhere | bound(tree)
-    given |= {name: given.get(name, []) + parts for name, parts in parameters.items()}
-    printed = _Printed(lookup, given, _lists(tree))
+    own = elsewhere | bound(tree)
+    own |= {name: own.get(name, []) + parts for name, parts in parameters.items()}
+    printed = _Printed(lookup, [own, elsewhere], _lists(tree))
     return printed, libcst.parse_module(source).visit(printed)
 
 

@@ -171,7 +171,7 @@ def test_a_language_is_spoken_by_a_name_as_wide_as_it_looks(monkeypatch):
     assert (f"{languages.said('epoch'):<9}|", f"{languages.said('epoch'):>9}|") == ("에포크   |", "   에포크|")
     assert (f"{languages.said('epoch'):.^8}", f"{languages.said('epoch'):2}") == (".에포크.", "에포크")
     assert (f"{languages.said('no such words'):<15}|", languages.said(3)) == ("no such words  |", 3)
-    assert languages.said("epoch 3") == "에포크 3"
+    assert (languages.said("epoch 3"), f"{languages.said(''):<3}|") == ("에포크 3", "   |")
     assert f"{languages.said('epoch') + ':':<9}|{'a ' + languages.said('epoch'):<9}|" == "에포크:  |a 에포크 |"
 
 

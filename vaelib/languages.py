@@ -47,7 +47,7 @@ def language(name: str | None = None) -> str:
 
 def tr(text: str, /, **values) -> str:
     """The text in the reader's language, then with its fields filled in; English where the catalogue lacks it."""
-    words = _catalogue(language()).gettext(text)
+    words = _catalogue(language()).gettext(text) if text else text  # of "" a catalogue has its own head
     return words.format(**values) if values else words
 
 
