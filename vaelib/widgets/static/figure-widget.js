@@ -4,6 +4,7 @@
 const REFERENCE = "IPY_MODEL_";
 const REST = 100; // milliseconds without a move
 const MOST_BYTES = 16e6; // of pictures that are kept
+const MOST_PIXELS = 16e6; // of those that are kept decoded, ready to be drawn; 4 bytes each
 
 /**
  * The places of a slider, where they can be counted: which one a value is, and what stands for one in a message.
@@ -37,6 +38,7 @@ function keptPictures(sliders) {
   const key = (/** @type {any[]} */ at) => at.map((value, i) => places[i]?.at(value) ?? String(value)).join(" ");
   return {
     get: (/** @type {any[]} */ at) => kept.get(key(at)),
+    same: (/** @type {any[]} */ at, /** @type {any[]} */ other) => key(at) === key(other),
     set: (/** @type {any[]} */ at, /** @type {Blob | null} */ png) => {
       bytes += (png?.size ?? 0) - (kept.get(key(at))?.size ?? 0);
       kept.set(key(at), png);
@@ -63,6 +65,50 @@ function keptPictures(sliders) {
       }
       return null;
     },
+  };
+}
+
+/**
+ * Pictures that are decoded, ready to be drawn at once. Where they are too many those go first that were decoded ahead and
+ * never shown, then those that were shown longest ago.
+ */
+function decodedPictures() {
+  /** @type {Map<Blob, ImageBitmap>[]} */
+  const [ahead, shown] = [new Map(), new Map()];
+  let [pixels, sinceMove] = [0, 0];
+  const size = (/** @type {ImageBitmap} */ { width, height }) => width * height;
+  const take = (/** @type {Blob} */ png) => {
+    const picture = shown.get(png) ?? ahead.get(png);
+    if (picture) pixels -= size(picture);
+    for (const pictures of [ahead, shown]) pictures.delete(png);
+    return picture;
+  };
+  const put = (/** @type {Map<Blob, ImageBitmap>} */ pictures, /** @type {Blob} */ png, /** @type {ImageBitmap} */ picture) => {
+    pictures.set(png, picture);
+    pixels += size(picture);
+    for (const old of [...ahead.keys(), ...shown.keys()]) {
+      if (pixels <= MOST_PIXELS) break;
+      if (old !== png) take(old)?.close();
+    }
+    return picture;
+  };
+  return {
+    /** The picture, if it is decoded; it counts as shown. */
+    ready: (/** @type {Blob} */ png) => {
+      const picture = take(png);
+      return picture && put(shown, png, picture);
+    },
+    decode: async (/** @type {Blob} */ png) => {
+      const picture = await createImageBitmap(png);
+      take(png)?.close(); // another call was as quick
+      put(shown, png, picture);
+    },
+    /** Decodes a picture that may be wanted. The nearest come first, so after a while there are enough. */
+    prepare: async (/** @type {Blob} */ png) => {
+      if (sinceMove < MOST_PIXELS / 2) sinceMove += size(put(ahead, png, await createImageBitmap(png)));
+    },
+    moved: () => (sinceMove = 0),
+    drop: (/** @type {Blob} */ png) => take(png)?.close(),
   };
 }
 
@@ -128,7 +174,7 @@ async function render({ model, el }) {
   el.classList.add("vaelib-figure");
   el.append(canvas, ...handles.map((/** @type {{ handle: HTMLElement }} */ { handle }) => handle));
 
-  const pictures = keptPictures(sliders);
+  const [pictures, decoded] = [keptPictures(sliders), decodedPictures()];
   const now = () => sliders.map(standsFor);
   let [turn, drawn, moved] = [0, 0, 0];
   let [waiting, resting, seen] = [false, false, true];
@@ -138,12 +184,12 @@ async function render({ model, el }) {
   /** Draws the picture of these places, if none that was begun later is there before it. */
   const draw = async (/** @type {Blob} */ png, /** @type {any[]} */ at) => {
     const mine = ++turn;
-    const picture = await createImageBitmap(png);
-    if (mine < drawn) return;
+    if (!decoded.ready(png)) await decoded.decode(png);
+    const picture = decoded.ready(png);
+    if (mine < drawn || !picture) return;
     drawn = mine;
     if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height });
     context.drawImage(picture, 0, 0);
-    picture.close();
     canvas.setAttribute("aria-label", words.now.replace("{alt}", model.get("alt")).replace("{places}", wordsOf(sliders, at)));
   };
   const ask = () => {
@@ -160,21 +206,32 @@ async function render({ model, el }) {
   };
   const onSlider = (/** @type {State} */ slider) => {
     moved = sliders.findIndex((one) => one === slider);
+    decoded.moved();
     for (const { show } of handles) show();
     const known = pictures.get(now());
     if (known) draw(known, now());
     soon();
   };
   const blob = (/** @type {DataView<ArrayBuffer>} */ data) => new Blob([data], { type: "image/png" });
+  /** @type {DataView<ArrayBuffer> | undefined} */
+  let last;
   const onValue = () => {
-    const [png, at] = [blob(model.get("value")), model.get("at")];
+    const value = model.get("value");
+    if (value === last) return; // it is called for each of the two that changed
+    last = value;
+    const [png, at] = [blob(value), model.get("at")];
+    const before = pictures.get(at);
+    if (before) decoded.drop(before);
     pictures.set(at, png);
-    if (!pictures.get(now()) || String(now()) === String(at)) draw(png, at);
+    if (!pictures.get(now()) || pictures.same(now(), at)) draw(png, at);
+    else decoded.decode(png);
     soon();
   };
   const onMessage = (/** @type {{ at: any[] }} */ { at }, /** @type {DataView<ArrayBuffer>[]} */ [png]) => {
     waiting = false;
-    pictures.set(at, png ? blob(png) : null);
+    const picture = png ? blob(png) : null;
+    pictures.set(at, picture);
+    if (picture) decoded.prepare(picture);
     if (resting) ask();
   };
   const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
