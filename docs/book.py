@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from editions import TRANSLATED, address_in, frames_in
+from editions import TRANSLATED, address_in, for_page, frames_in
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -150,7 +150,7 @@ def mark_cells(app: Sphinx, doctree: nodes.document) -> None:
             continue
         for entry in (entry for kind in LISTS for entry in cell["cell_metadata"].get(kind, [])):
             anchor = f"{entry.lower()}-cell-{cell['cell_index']}"
-            cell.insert(0, nodes.target(ids=[anchor]))
+            cell["ids"].append(anchor)  # before its code a target would keep the code from being folded
             served.setdefault(entry, []).append((name, anchor, cell["cell_index"]))
     for cell, live in live_places(name, doctree):
         cell.parent.insert(cell.parent.index(cell) + 1, live)
@@ -271,6 +271,11 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     save_lab_page(folder / "lab.html", overwrite=True)
 
 
+def name_folds(app: Sphinx, config) -> None:
+    """Say in the language of the pages what opens the code of a cell, and what folds it."""
+    config.nb_code_prompt_show, config.nb_code_prompt_hide = tr("Show the code"), tr("Fold the code")
+
+
 def open_explorer(writer, node) -> None:
     """An inner frame; it has no address outside the site."""
     depth = writer.builder.current_docname.count("/")
@@ -307,12 +312,19 @@ def say_untranslated(app: Sphinx, doctree: nodes.document, name: str) -> None:
             title.parent.insert(title.parent.index(title) + 1, notice)
 
 
+def as_run(app: Sphinx, name: str, source: list[str]) -> None:
+    """Let a notebook's page in another language show the code and the outputs of the notebook in that language."""
+    path = Path(app.env.doc2path(name))
+    if path.suffix == ".ipynb" and app.config.language in TRANSLATED:
+        source[0] = nbformat.writes(for_page(path, app.config.language))
+
+
 def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Give each picture of a notebook the description that its output has; myst-nb leaves it behind."""
     path = Path(app.env.doc2path(name))
     if path.suffix != ".ipynb" or app.builder.format != "html":
         return
-    cells = nbformat.read(path, as_version=4).cells
+    cells = for_page(path, app.config.language).cells
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             outputs = cells[cell["cell_index"]].outputs
@@ -356,6 +368,8 @@ def setup(app: Sphinx) -> dict:
     for kind in LISTS:
         app.add_directive(kind, CellList)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before the sections are parsed
+    app.connect("config-inited", name_folds)
+    app.connect("source-read", as_run)
     app.connect("doctree-read", mark_cells)
     app.connect("doctree-resolved", say_untranslated)
     app.connect("doctree-resolved", describe, priority=400)  # before the words are put into the page's language

@@ -142,6 +142,17 @@ def as_run(path: Path, language: str) -> NotebookNode | None:
     return done if sources(done) == sources(notebook(path, language)) else None
 
 
+def for_page(path: Path, language: str) -> NotebookNode:
+    """What the site's page is made from: the English prose, which Sphinx translates, and the cells as they were run."""
+    made = nbformat.read(path, as_version=4)
+    run = as_run(path, language)
+    if run is not None:
+        for cell, own in zip(made.cells, run.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.source, cell.outputs = own.source, own.outputs
+    return made
+
+
 def frames_in(language: str, english: Path) -> Path:
     """A live figure's pictures in the language, as its notebook's run left them; the English ones where it did not."""
     own = LIVE / language / english.name

@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 pytest.importorskip("sphinx_intl")
 
+import book
 import editions
 import front
 import stamp
@@ -236,6 +238,26 @@ def test_a_notebook_is_offered_as_it_was_run_unless_it_has_changed_since(tmp_pat
     editions.write_downloads("ko", tmp_path / "site")
     offered = [nbformat.read(tmp_path / "site" / path.name, as_version=4) for path in NOTEBOOKS]
     assert [bool(made.cells[1].outputs) for made in offered] == [True] + [False] * (len(NOTEBOOKS) - 1)
+
+
+def test_a_page_shows_the_code_and_outputs_of_the_run_in_its_language(tmp_path, monkeypatch):
+    monkeypatch.setattr(editions, "RUN", tmp_path)
+    path = NOTEBOOKS[1]
+    english, run = nbformat.read(path, as_version=4), editions.notebook(path, "ko")
+    assert editions.for_page(path, "ko") == english, "nothing was run"
+    for cell in run.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="ran")]
+    (tmp_path / "ko").mkdir()
+    nbformat.write(run, tmp_path / "ko" / path.name)
+    names = {"env": SimpleNamespace(doc2path=lambda name: path), "config": SimpleNamespace(language="ko")}
+    book.as_run(SimpleNamespace(**names), "notebooks/01", read := [path.read_text(encoding="utf-8")])
+    page = nbformat.reads(read[0], as_version=4)
+    for shown, own, cell in zip(page.cells, run.cells, english.cells, strict=True):
+        if cell.cell_type == "code":
+            assert (shown.source, shown.outputs) == (own.source, own.outputs)
+        else:
+            assert shown.source == cell.source, "Sphinx translates the prose"
 
 
 LIVE = """import matplotlib.pyplot as plt

@@ -13,6 +13,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import nbformat
 import pytest
 
+pytest.importorskip("sphinx_intl")
+
+import printed
+import words
+
 from vaelib.laboratory.settings import Settings
 
 bs4 = pytest.importorskip("bs4")
@@ -44,6 +49,16 @@ def test_every_notebook_has_a_page_in_every_language(site):
 
 def test_the_setup_cell_is_left_out(pages):
     assert not [path.name for path, page in pages.items() if "Installs vaelib where it is missing" in page.get_text()]
+
+
+def test_drawing_is_folded(pages, site):
+    for language, said in (("", "Show the code"), ("ko/", "코드 펼치기")):
+        for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+            page = pages[site / f"{language}notebooks" / f"{path.stem}.html"]
+            drawing = page.select("div.cell.tag_hide-input")
+            folds = [cell.select_one("details.hide > summary:has(~ .cell_input)") for cell in drawing]
+            assert all(folds), f"{path.stem}: {folds.count(None)} of {len(folds)} cells stand open"
+            assert all(said in fold.get_text() for fold in folds)
 
 
 def test_every_internal_link_leads_somewhere(pages, site):
@@ -299,6 +314,12 @@ if not tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
     UNSEEN.add("Open in Colab")
 
 
+def printed_by(notebook):
+    """What its code prints, which a page in another language says where the notebook was run in that language."""
+    code = words.own_code(nbformat.read(ROOT / "notebooks" / notebook, as_version=4))
+    return (text for source in code for text in printed.texts(source))
+
+
 CATALOGUES = sorted(ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"))
 
 
@@ -309,8 +330,9 @@ def test_translations_are_on_their_pages(catalogue, pages, site):
     own = [pages[site / language / f"{name}.html"] for name in names]
     shown = " ".join(" ".join(text.split()) for page in own for text in (page.get_text(), *attributes(page)))
     assert {page.html["lang"] for page in own} == {language}
+    unseen = UNSEEN | (set(printed_by(f"{catalogue.stem}.ipynb")) if folder == "notebooks" else set())
     with catalogue.open("rb") as file:
-        messages = [message.string for message in read_po(file) if message.id not in UNSEEN and not message.fuzzy]
+        messages = [message.string for message in read_po(file) if message.id not in unseen and not message.fuzzy]
     without_markup = [text for text in messages if not re.search(r"""[$`*{\[\\'"<%]""", text)]
     assert without_markup
     assert not [text for text in without_markup if " ".join(text.split()) not in shown]
