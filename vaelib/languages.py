@@ -60,7 +60,7 @@ def drawn(text: str) -> str:
         return words
     for pattern, built in _patterns(language()):
         if found := pattern.fullmatch(text):
-            parts = [(part, tr(part) if part else "") for part in found.groups()]
+            parts = [(part, tr(part)) for part in found.groups()]
             if not any(words == part and WORD.search(part) for part, words in parts):
                 return built.format(*(words for _, words in parts))
     lines = [(line, drawn(line)) for line in text.split("\n")] if "\n" in text else []
