@@ -68,13 +68,17 @@ def own_code(notebook: nbformat.NotebookNode) -> list[str]:
     return [cell.source for cell in code if "setup" not in cell.metadata.get("tags", [])]
 
 
+def printed_by(notebook: Path) -> list[str]:
+    """The texts that a notebook's code prints."""
+    return [text for source in own_code(nbformat.read(notebook, as_version=4)) for text in printed.texts(source)]
+
+
 def add_printed(template: Path, notebook: Path) -> None:
     """Add what a notebook's code prints to what its page asks translators for."""
     with template.open("rb") as file:
         asked = read_po(file)
-    for source in own_code(nbformat.read(notebook, as_version=4)):
-        for text in printed.texts(source):
-            asked.add(text)
+    for text in printed_by(notebook):
+        asked.add(text)
     with template.open("wb") as file:
         write_po(file, asked, width=76)
 

@@ -15,7 +15,6 @@ import pytest
 
 pytest.importorskip("sphinx_intl")
 
-import printed
 import words
 
 from vaelib.laboratory.settings import Settings
@@ -53,7 +52,7 @@ def test_the_setup_cell_is_left_out(pages):
 
 def test_drawing_is_folded(pages, site):
     for language, said in (("", "Show the code"), ("ko/", "코드 펼치기")):
-        for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+        for path in words.notebooks():
             page = pages[site / f"{language}notebooks" / f"{path.stem}.html"]
             drawing = page.select("div.cell.tag_hide-input")
             folds = [cell.select_one("details.hide > summary:has(~ .cell_input)") for cell in drawing]
@@ -96,7 +95,7 @@ def test_every_figure_has_words(pages):
 
 
 def test_a_notebooks_figures_have_the_words_of_its_outputs(pages, site):
-    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+    for path in words.notebooks():
         outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
         drawn = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
         shown = pages[site / "notebooks" / f"{path.stem}.html"].select('.cell_output img[src*="_images/"]')
@@ -121,7 +120,7 @@ def test_the_claims_are_those_of_the_syllabus():
 
 def test_cells_answer_questions_that_are_listed():
     questions = tomllib.loads((ROOT / "docs" / "questions.toml").read_text(encoding="utf-8"))
-    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+    for path in words.notebooks():
         cells = nbformat.read(path, as_version=4).cells
         assert {name for cell in cells for name in cell.metadata.get("questions", [])} <= set(questions), path.stem
 
@@ -133,18 +132,14 @@ def test_every_claim_names_its_control():
 
 
 every_language = pytest.mark.parametrize("language", [".", "ko"])
-every_notebook = pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("notebooks/[0-9]*.ipynb")), ids=lambda path: path.stem
-)
+every_notebook = pytest.mark.parametrize("path", words.notebooks(), ids=lambda path: path.stem)
 
 
 @every_language
 def test_the_front_page_has_a_card_for_each_notebook(language, pages, site):
     page = pages[site / language / "index.html"]
     cards = page.select(".card")
-    assert [card.a["href"] for card in cards] == [
-        f"notebooks/{path.stem}.html" for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
-    ]
+    assert [card.a["href"] for card in cards] == [f"notebooks/{path.stem}.html" for path in words.notebooks()]
     for card in cards:
         assert len(card.img["alt"]) > 20
         time = card.select_one(".time").text
@@ -269,7 +264,7 @@ def test_a_lab_of_a_notebook_opens_on_the_site_as_the_cell_says(monkeypatch, sou
 
 
 def test_every_widget_shows_something_without_a_kernel(pages, site):
-    for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb")):
+    for path in words.notebooks():
         code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
         code = [cell for cell in code if "remove-cell" not in cell.metadata.get("tags", [])]
         shown = pages[site / "notebooks" / f"{path.stem}.html"].select("div.cell")
@@ -314,12 +309,6 @@ if not tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
     UNSEEN.add("Open in Colab")
 
 
-def printed_by(notebook):
-    """What its code prints, which a page in another language says where the notebook was run in that language."""
-    code = words.own_code(nbformat.read(ROOT / "notebooks" / notebook, as_version=4))
-    return (text for source in code for text in printed.texts(source))
-
-
 CATALOGUES = sorted(ROOT.glob("docs/locale/*/LC_MESSAGES/*/*.po"))
 
 
@@ -330,9 +319,12 @@ def test_translations_are_on_their_pages(catalogue, pages, site):
     own = [pages[site / language / f"{name}.html"] for name in names]
     shown = " ".join(" ".join(text.split()) for page in own for text in (page.get_text(), *attributes(page)))
     assert {page.html["lang"] for page in own} == {language}
-    unseen = UNSEEN | (set(printed_by(f"{catalogue.stem}.ipynb")) if folder == "notebooks" else set())
+    # What code prints a page says where the notebook was run in its language.
+    by_code = words.printed_by(ROOT / "notebooks" / f"{catalogue.stem}.ipynb") if folder == "notebooks" else []
     with catalogue.open("rb") as file:
-        messages = [message.string for message in read_po(file) if message.id not in unseen and not message.fuzzy]
+        messages = [
+            message.string for message in read_po(file) if message.id not in UNSEEN.union(by_code) and not message.fuzzy
+        ]
     without_markup = [text for text in messages if not re.search(r"""[$`*{\[\\'"<%]""", text)]
     assert without_markup
     assert not [text for text in without_markup if " ".join(text.split()) not in shown]
