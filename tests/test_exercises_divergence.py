@@ -66,7 +66,7 @@ def test_gaussian_kl_right(answer):
         (lambda mq, lq, mp, lp: 0.5 * (np.exp(lq - lp) - 1 + lp - lq + (mq - mp) ** 2 * np.exp(-lp)), "sum them"),
         (lambda mq, lq, mp, lp: kl(mq, lq, 0 * mp, 0 * lp), "should be"),
         (lambda mq, lq, mp, lp: kl(mq, lq, mp, lp).sum(), "shape (5,)"),
-        (lambda *p: print(), "missing"),
+        (lambda *p: print(), "returned nothing"),
         (lambda mq, lq: 0, "TypeError"),
     ],
 )

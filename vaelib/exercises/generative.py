@@ -48,7 +48,7 @@ def check_white_pixels(answer: Callable[[np.ndarray], tuple[float, float]]) -> s
 @checker
 def check_to_exponential(answer: Callable[[np.ndarray], np.ndarray]) -> str | None:
     """A bend turns the Gaussian into another distribution, exactly; in one dimension such a map always exists."""
-    z = np.random.default_rng(1).standard_normal((2500, 8))
+    z, other = np.random.default_rng(1).standard_normal((2, 2500, 8))
     got = np.asarray(answer(z))
     if got.shape != z.shape:
         return tr("g should keep the shape of z, {wanted}, got {got}.", wanted=z.shape, got=got.shape)
@@ -67,6 +67,10 @@ def check_to_exponential(answer: Callable[[np.ndarray], np.ndarray]) -> str | No
             mean=got.mean(),
             median=np.median(got),
         )
+    if not np.array_equal(answer(z), got):
+        return tr("the same z gave other numbers at a second call; g is a map, and z its only randomness.")
+    if np.array_equal(answer(other), got):
+        return tr("another z gave the same numbers; g should be a function of z.")
     return None
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 
@@ -34,15 +36,33 @@ def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
     def check(answer, *args, **kwargs) -> Verdict:
         if answer is ... or answer is None or _is_blank(answer):
             return Verdict(None, tr("replace the ... above by your answer and run this cell again."))
+        answer, returned_nothing = _watched(answer)
         try:
             complaint = judge(answer, *args, **kwargs)
         except Exception as error:  # the reader's code may raise anything, and must read what it was
-            return Verdict(False, tr("your answer raised {error}", error=f"{type(error).__name__}: {error}"))
+            complaint = tr("your answer raised {error}", error=f"{type(error).__name__}: {error}")
         if complaint is None:
             return Verdict(True, tr((judge.__doc__ or "").strip().partition("\n")[0]))
+        if returned_nothing():
+            complaint = tr("your function returned nothing. Does it end in return?")
         return Verdict(False, complaint)
 
     return check
+
+
+def _watched(answer) -> tuple[Any, Callable[[], bool]]:
+    """The answer, and whether it was a function whose calls returned None: what a judge says of a None is no help."""
+    results: set[bool] = set()
+    if not isinstance(answer, FunctionType):
+        return answer, lambda: False
+
+    @wraps(answer)
+    def watched(*args, **kwargs):
+        result = answer(*args, **kwargs)
+        results.add(result is None)
+        return result
+
+    return watched, lambda: results == {True}
 
 
 def _is_blank(answer) -> bool:
