@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from vaelib import protocols
-from vaelib.studies import collapse
+from vaelib import load_mnist, protocols
+from vaelib.studies import collapse, load_study
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,12 @@ def test_without_z_the_images_make_no_difference_to_what_the_decoder_gets(model)
 def test_warm_up_rises_over_the_first_half():
     schedule = collapse.warm_up(8.0, 100)
     np.testing.assert_allclose([schedule(step) for step in (0, 25, 50, 99)], [0, 4, 8, 8])
+
+
+def test_without_z_and_without_a_window_training_ends_at_the_pixels_means():
+    """There the best is known: the cross-entropy of test digits with each pixel's mean over training digits."""
+    mean = collapse.small_digits(load_mnist("train")[0]).mean(axis=0).clip(1e-4, 1 - 1e-4)
+    x = collapse.small_digits(load_mnist("test", limit=collapse.TEST_IMAGES)[0])
+    best = np.mean(np.sum(x * np.log(mean) + (1 - x) * np.log1p(-mean), axis=1))
+    for seed in collapse.WINDOW_SEEDS:
+        np.testing.assert_allclose(load_study("collapse")[f"window 0, no z, seed {seed}"]["elbo"], best, atol=0.5)

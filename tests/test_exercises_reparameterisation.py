@@ -150,6 +150,13 @@ def test_the_score_gradient_is_unbiased():
             lambda mu, sigma, key: mu + jax.lax.stop_gradient(sigma**2) * jax.random.normal(key),
             "standard deviation 0.6",
         ),
+        (lambda mu, sigma, key: mu + 0.8 * jax.random.normal(key), "they should have -1.00 and 0.30"),
+        (
+            lambda mu, sigma, key: (
+                mu + jax.lax.stop_gradient(sigma) * jax.random.uniform(key, minval=-(3**0.5), maxval=3**0.5)
+            ),
+            "not Gaussian",
+        ),
     ],
 )
 def test_half_blocked_says_what_is_off(answer, hint):

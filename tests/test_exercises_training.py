@@ -151,9 +151,9 @@ def test_deeper_wrong(answer, hint):
     assert hint in verdict.message
 
 
-def gaussian_elbo(net, x, key, sigma, *, half=0.5, constant=True, kl_weight=1.0, noise=1.0):
+def gaussian_elbo(net, x, key, sigma, *, half=0.5, constant=True, kl_weight=1.0, noise=1.0, of_sigma=0.5):
     mu, log_var = net.encode(x)
-    z = mu + noise * jnp.exp(0.5 * log_var) * jax.random.normal(key, mu.shape)
+    z = mu + noise * jnp.exp(of_sigma * log_var) * jax.random.normal(key, mu.shape)
     log_p = -half * ((x - jax.nn.sigmoid(net.decode(z))) / sigma) ** 2
     log_p -= constant * (jnp.log(sigma) + 0.5 * jnp.log(2 * jnp.pi))
     kl = 0.5 * jnp.sum(mu**2 + jnp.exp(log_var) - log_var - 1, axis=-1)
@@ -181,6 +181,8 @@ def test_gaussian_elbo_right(answer):
         ({"kl_weight": 0.0}, "KL is missing"),
         ({"half": 1.0}, "½ is missing"),
         ({"noise": 0.0}, "same for every key"),
+        ({"of_sigma": 1.0}, "sigma is exp(log_var / 2)"),
+        ({"of_sigma": 0.0}, "sigma is exp(log_var / 2)"),
         ({"kl_weight": 3.0}, "should be"),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import kstest, norm
 
 from vaelib.exercises.verdict import checker, compare
 from vaelib.languages import tr
@@ -81,21 +82,25 @@ def check_score_gradient(answer: Callable) -> str | None:
 def check_half_blocked(answer: Callable) -> str | None:
     """The values are right, one of the two gradients is missing, and nothing says so."""
     keys = jax.random.split(jax.random.key(7), 4_000)
-    draw = jax.vmap(answer, (None, None, 0))
-    z = np.ravel(np.asarray(draw(0.7, 0.8, keys)))
-    if z.shape != (4_000,):
-        return tr("one key should give one draw, got {count:g} numbers a key.", count=z.size / 4000)
-    if abs(z.mean() - 0.7) > 0.06 or abs(z.std() - 0.8) > 0.05:
-        return tr(
-            "the draws have mean {mean:.2f} and standard deviation {spread:.2f}; they should have 0.70 and 0.80.",
-            mean=z.mean(),
-            spread=z.std(),
-        )
-    slopes = jax.vmap(jax.grad(lambda *at: jnp.sum(answer(*at)), argnums=(0, 1)), (None, None, 0))(0.7, 0.8, keys)
-    by_mu, by_sigma = map(np.asarray, slopes)
-    if not np.allclose(by_mu, 1, atol=1e-4):
-        return tr("the gradient in mu should be 1 for every draw, got {got:.2f} on average.", got=by_mu.mean())
-    return tr("the gradient still reaches sigma.") if np.any(by_sigma) else None
+    for mu, sigma in ((0.7, 0.8), (-1.0, 0.3)):  # two of each: a number written in by hand fits one alone
+        z = np.ravel(np.asarray(jax.vmap(answer, (None, None, 0))(mu, sigma, keys)))
+        if z.shape != (4_000,):
+            return tr("one key should give one draw, got {count:g} numbers a key.", count=z.size / 4000)
+        if abs(z.mean() - mu) > 0.06 or abs(z.std() - sigma) > 0.05:
+            return tr(
+                "the draws have mean {mean:.2f} and standard deviation {spread:.2f}; "
+                "they should have {mu:.2f} and {sigma:.2f}.",
+                **{"mean": z.mean(), "spread": z.std(), "mu": mu, "sigma": sigma},
+            )
+        if kstest(z, norm(mu, sigma).cdf).pvalue < 1e-4:
+            return tr("mean and standard deviation are right, but the draws are not Gaussian.")
+        slopes = jax.vmap(jax.grad(lambda *at: jnp.sum(answer(*at)), argnums=(0, 1)), (None, None, 0))(mu, sigma, keys)
+        by_mu, by_sigma = map(np.asarray, slopes)
+        if not np.allclose(by_mu, 1, atol=1e-4):
+            return tr("the gradient in mu should be 1 for every draw, got {got:.2f} on average.", got=by_mu.mean())
+        if np.any(by_sigma):
+            return tr("the gradient still reaches sigma.")
+    return None
 
 
 @checker

@@ -6,11 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from scipy.special import entr
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.special import entr, expit
 
 from vaelib.data import load_mnist
 from vaelib.exercises.verdict import checker, compare
 from vaelib.languages import tr
+
+_NODES, _WEIGHTS = hermegauss(60)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()  # an average under N(0, 1)
 
 BUG_ORDER = ("log sigma for log sigma²", "stopped gradient", "mean over pixels", "forgotten ½")  # of A, B, C, D
 
@@ -147,7 +151,15 @@ def check_gaussian_elbo(answer: Callable) -> str | None:
         if complaint := compare(got, wanted, tr("the ELBO at sigma = {sigma}", sigma=sigma), rtol=1e-3):
             return complaint
     one, other = (float(answer(_Known(1.0), x, jax.random.key(seed), 0.5)) for seed in (1, 2))
-    return tr("the result is the same for every key: z should be a draw from q.") if one == other else None
+    if one == other:
+        return tr("the result is the same for every key: z should be a draw from q.")
+    total = 1.0 + np.sqrt(2 * np.exp(-1.0)) * _NODES  # the sum of z, normal around 1, where a quadrature asks for it
+    squared = 5 * np.sum(_WEIGHTS * np.square(expit(0.3 + total) - 0.5))
+    wanted = -squared / (2 * 0.1**2) - 5 * (np.log(0.1) + 0.5 * np.log(2 * np.pi)) - kl
+    got = float(answer(_Known(1.0), jnp.full((4_000, 5), 0.5), jax.random.key(3), 0.1))
+    if not np.isclose(got, wanted, rtol=0.05):
+        return tr("z is no draw from N(mu, exp log_var): sigma is exp(log_var / 2).")
+    return None
 
 
 @checker
