@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 from docutils import nodes
 from editions import TRANSLATED, address_in, for_page, frames_in
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -271,9 +272,22 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
     save_lab_page(folder / "lab.html", overwrite=True)
 
 
-def name_folds(app: Sphinx, config) -> None:
-    """Say in the language of the pages what opens the code of a cell, and what folds it."""
+def name_controls(app: Sphinx, config) -> None:
+    """Say in the language of the pages what opens the code of a cell, what folds it, and what searches."""
     config.nb_code_prompt_show, config.nb_code_prompt_hide = tr("Show the code"), tr("Fold the code")
+    config.html_theme_options["search_bar_text"] = tr("Search")
+
+
+def open_fold(writer, node) -> None:
+    """The fold of a cell's code, named by the words that it shows; myst-nb names each the same, in English."""
+    shown = f'<p class="collapsed admonition-title">{html.escape(node["prompt_show"])}</p>'
+    shown += f'<p class="expanded admonition-title">{html.escape(node["prompt_hide"])}</p>'
+    writer.body.append(f'<details class="admonition hide {" ".join(node["classes"])}"><summary>{shown}</summary>')
+
+
+def close_fold(writer, node) -> None:
+    """End it."""
+    writer.body.append("</details>")
 
 
 def open_explorer(writer, node) -> None:
@@ -362,13 +376,14 @@ def setup(app: Sphinx) -> dict:
     app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
     app.add_node(Explorer, html=(open_explorer, None), gettext=(skip, None))
     app.add_node(CellListPlace)
+    app.add_node(HideCodeCellNode, override=True, html=(open_fold, close_fold))
     app.add_node(LabLink, html=(begin_lab_link, end_lab_link), gettext=(keep, keep))
     app.add_role("lab", lab_link)
     app.add_directive("explore", Explore)
     for kind in LISTS:
         app.add_directive(kind, CellList)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)  # before the sections are parsed
-    app.connect("config-inited", name_folds)
+    app.connect("config-inited", name_controls)
     app.connect("source-read", as_run)
     app.connect("doctree-read", mark_cells)
     app.connect("doctree-resolved", say_untranslated)

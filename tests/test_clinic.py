@@ -86,6 +86,8 @@ def test_public_programs(name, beta):
 def test_the_objective_and_the_prediction_say_the_number():
     flax, torch_vae = EXAMPLES["Flax NNX, 05_vae"], EXAMPLES["PyTorch-VAE, vanilla_vae"]
     assert "2.45 KL" in flax.objective
+    assert flax.summary == "cross-entropy, 1 × mean over 784 pixels, 0.1 × mean over 32 latents"
+    assert torch_vae.summary.startswith("squared error, 1 × mean over 12288 pixels, ")
     assert "smaller KL" in flax.prediction
     assert "0.8 KL" in EXAMPLES["JAX AI Stack, digits_vae"].objective
     assert "larger KL" in EXAMPLES["JAX AI Stack, digits_vae"].prediction

@@ -60,6 +60,19 @@ def test_drawing_is_folded(pages, site):
             assert all(said in fold.get_text() for fold in folds)
 
 
+def test_what_stands_around_a_korean_page_is_korean(pages, site):
+    said = {
+        (path.name, str(words))
+        for path, page in pages.items()
+        if path.is_relative_to(site / "ko") and path.parent.name != "_static"
+        for tag in page.find_all(True)
+        for words in [*map(tag.get, ("aria-label", "title", "placeholder")), tag.string if tag.name == "title" else ""]
+        if words and not re.search("[가-힣]", words)
+    }
+    names = re.compile(r"vaelib(\..+)?|[a-z]+-z\d+")  # of a module or a model, or the site's own
+    assert not [(page, words) for page, words in said if re.search("[a-z]{3}", words) and not names.fullmatch(words)]
+
+
 def test_every_internal_link_leads_somewhere(pages, site):
     anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     dead = []

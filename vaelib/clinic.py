@@ -99,6 +99,23 @@ class WrittenLoss:
         return (self.kl_reads or self.drawn_with) == self.drawn_with
 
     @property
+    def summary(self) -> str:
+        """The error of a pixel, then of each of the two terms its weight and how it is reduced."""
+        errors = {"cross-entropy": tr("cross-entropy"), "squared error": tr("squared error")}
+        reductions = {"sum": tr("sum"), "mean": tr("mean")}
+        return tr(
+            "{error}, {error_weight} × {over_pixels} over {pixels} pixels, "
+            "{kl_weight} × {over_latents} over {latents} latents",
+            error=errors[self.error],
+            error_weight=f"{self.error_weight:g}",
+            over_pixels=reductions[self.over_pixels],
+            pixels=self.pixels,
+            kl_weight=f"{self.kl_weight:g}",
+            over_latents=reductions[self.over_latents],
+            latents=self.latents,
+        )
+
+    @property
     def objective(self) -> str:
         """What is maximised, in the letters of the series, up to a factor and a constant."""
         kl = "KL(q(z|x) ‖ p(z))" if self.is_elbo_of_draws else tr("KL of another spread than q's")

@@ -21,7 +21,7 @@ def save_drawing_page(
     images: Float[np.ndarray, "image pixel"] | None = None,
     labels: checks.Labels | None = None,
     *,
-    title: str = "Draw a digit, and see its code",
+    title: str | None = None,
     limit: int | None = 1_200_000,
     overwrite: bool = False,
 ) -> Path:
@@ -32,7 +32,7 @@ def save_drawing_page(
         path: the file to write, such as "draw.html".
         images: real images in [0, 1], by default the bundled test digits; the page keeps the codes of 1,000.
         labels: the class of each image, a whole number or a name.
-        title: the page's title and heading.
+        title: the page's title and heading, in place of its own.
         limit: the largest page in bytes, or None.
         overwrite: whether an existing file may be replaced.
 
@@ -46,7 +46,7 @@ def save_drawing_page(
     encoded = drawable_digits(model, images, labels)
     page = filled_page(
         "drawing",
-        title=title,
+        title=title or tr("Draw a digit, and see its code"),
         style=static("vaelib.css", "page.css"),
         code=static("words.js", "engine.js", "parts.js", "paper.js", "sketch.js", "page.js", "sketch-page.js"),
         state=_state(encoded),

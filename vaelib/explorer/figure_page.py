@@ -18,7 +18,7 @@ def save_figure_page(
     live: LiveFigure,
     path: str | os.PathLike,
     *,
-    title: str = "A figure in your hand",
+    title: str | None = None,
     limit: int | None = 2_000_000,
     overwrite: bool = False,
 ) -> Path:
@@ -29,7 +29,7 @@ def save_figure_page(
     Args:
         live: what `live_figure` returned.
         path: the file to write, such as "figure.html".
-        title: the page's title and heading.
+        title: the page's title and heading, in place of its own.
         limit: the largest page in bytes, or None.
         overwrite: whether an existing file may be replaced.
 
@@ -44,7 +44,9 @@ def save_figure_page(
     """
     if not isinstance(live, LiveFigure):
         raise TypeError(f"live must be what vaelib.live_figure returns, got {type(live).__name__}")
-    return write_page(page_of(frames_of(live), title), path, limit=limit, overwrite=overwrite)
+    return write_page(
+        page_of(frames_of(live), title or tr("A figure in your hand")), path, limit=limit, overwrite=overwrite
+    )
 
 
 def page_of(frames: dict, title: str) -> str:

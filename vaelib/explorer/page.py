@@ -29,7 +29,7 @@ def save_page(
     images: Float[np.ndarray, "image pixel"] | None = None,
     labels: checks.Labels | None = None,
     *,
-    title: str = "A decoder in your hand",
+    title: str | None = None,
     limit: int | None = 600_000,
     overwrite: bool = False,
 ) -> Path:
@@ -42,7 +42,7 @@ def save_page(
         path: the file to write, such as "explorer.html".
         images: real images in [0, 1], by default the bundled test digits; the page keeps 200 and the codes of 1,000.
         labels: the class of each image, a whole number or a name.
-        title: the page's title and heading.
+        title: the page's title and heading, in place of its own.
         limit: the largest page in bytes, or None.
         overwrite: whether an existing file may be replaced.
 
@@ -53,7 +53,7 @@ def save_page(
         TypeError, ValueError: as `explore`; for a decoder that is no plain network; for a page above the limit.
         FileExistsError, FileNotFoundError: where the file exists, or its folder does not.
     """
-    page = _page(EncodedImages(model, images, labels), title)
+    page = _page(EncodedImages(model, images, labels), title or tr("A decoder in your hand"))
     return write_page(page, path, limit=limit, overwrite=overwrite)
 
 

@@ -23,7 +23,7 @@ def save_page(
     images: Float[np.ndarray, "image pixel"] | None = None,
     labels: checks.Labels | None = None,
     *,
-    title: str = "Train a VAE under your hand",
+    title: str | None = None,
     image_shape=None,
     limit: int | None = TRAINED,
     overwrite: bool = False,
@@ -37,7 +37,7 @@ def save_page(
         path: the file to write, such as "lab.html".
         images: as for `vaelib.lab`.
         labels: the class of each image, a whole number or a name.
-        title: the page's title and heading.
+        title: the page's title and heading, in place of its own.
         image_shape: how an image is shown.
         limit: the most training images that the page holds, or None for all.
         overwrite: whether an existing file may be replaced.
@@ -52,7 +52,7 @@ def save_page(
     """
     page = filled_page(
         "lab",
-        title=title,
+        title=title or tr("Train a VAE under your hand"),
         style="\n".join([page_style(), static("lab-page.css")]),
         code=page_code(),
         state=page_state(images, labels, image_shape=image_shape, limit=limit, **settings),
