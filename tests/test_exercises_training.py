@@ -132,6 +132,12 @@ class Shallow(Unused):
         return self.mu(h), self.log_var(h)
 
 
+class Straight(Deeper):
+    def encode(self, x):
+        h = self.second_x(nnx.relu(self.from_x(x)))
+        return self.mu(h), self.log_var(h)
+
+
 class OneOutput(Deeper):
     def encode(self, x):
         return super().encode(x)[0], jnp.zeros(())
@@ -143,7 +149,8 @@ def test_deeper_right(answer):
 
 
 @pytest.mark.parametrize(
-    ("answer", "hint"), [(Unused, "nothing passes"), (Shallow, "yours has 5"), (OneOutput, "two arrays")]
+    ("answer", "hint"),
+    [(Unused, "nothing passes"), (Straight, "no activation"), (Shallow, "yours has 5"), (OneOutput, "two arrays")],
 )
 def test_deeper_wrong(answer, hint):
     verdict = exercises.check_deeper(answer)

@@ -1,6 +1,7 @@
 """Checkers for notebook 07, training."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -114,7 +115,24 @@ def check_deeper(answer: type) -> str | None:
         )
     if not all(np.any(kernel) for kernel in kernels):
         return tr("there is a layer that nothing passes through: use it in encode or in decode.")
+    if _straight(net, x):
+        return tr("a layer of the hidden units has no activation after it: two such layers in a row are one.")
     return None
+
+
+def _straight(net: Any, x) -> bool:
+    """Whether all outputs are straight lines in the weights of a layer between hidden units."""
+    graphdef, params = nnx.split(net)
+    leaves, structure = jax.tree.flatten(params)
+
+    def outputs(place, factor):
+        scaled = [factor * leaf if i == place else leaf for i, leaf in enumerate(leaves)]
+        changed = nnx.merge(graphdef, jax.tree.unflatten(structure, scaled))
+        return np.concatenate([np.ravel(part) for part in (*changed.encode(x), changed.decode(jnp.ones((4, 3))))])
+
+    between = [i for i, leaf in enumerate(leaves) if np.shape(leaf) == (7, 7)]
+    bends = (2 * outputs(i, 1) + outputs(i, -2) - 3 * outputs(i, 0) for i in between)
+    return any(np.abs(bend).max() < 1e-4 for bend in bends)
 
 
 class _Known:
