@@ -115,8 +115,9 @@ def constants(node: ast.expr, names: Bound) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     if isinstance(node, ast.Name):
+        others = {name: given for name, given in names.items() if name != node.id}
         for part in _given(node.id, names):
-            yield from constants(part, {})
+            yield from constants(part, others)
     if isinstance(node, ast.JoinedStr):
         yield from _patterns(node)
         for part in node.values:

@@ -78,12 +78,12 @@ def report(name, value):
 for kind, x in {"first kind": 1, "VAE": 2}.items():
     print(kind, f"{kind!r} {x}")
     print(f"{'a heading':<20}{'a choice' if x else other:>9}{found['a key']}{kind == 'x'}")
-shown = [f"seed {n}, {x:.1f}" for n in y]
+shown = [f"seed {n}, {x:.1f}, {at}" for n in y for at in ("in between", "z")]
 print(", ".join(shown), *shown)
 """
     notebook = f"{source}\nreport('by place', 1), report(name='by name', value=2), draw('no name')\nother = 'elsewhere'"
-    wanted = {"by place", "by name", "first kind", "a heading", "a choice", "elsewhere", "seed {0}, {1}"}
-    assert set(printed.names(source, notebook)) == wanted
+    wanted = {"by place", "by name", "first kind", "a heading", "a choice", "elsewhere", "in between"}
+    assert set(printed.names(source, notebook)) == wanted | {"seed {0}, {1}, {2}"}
 
 
 # --- what becomes of it

@@ -64,7 +64,7 @@ def test_what_stands_around_a_korean_page_is_korean(pages, site):
     said = {
         (path.name, str(words))
         for path, page in pages.items()
-        if path.is_relative_to(site / "ko") and path.parent.name != "_static"
+        if path.is_relative_to(site / "ko")
         for tag in page.find_all(True)
         for words in [*map(tag.get, ("aria-label", "title", "placeholder")), tag.string if tag.name == "title" else ""]
         if words and not re.search("[가-힣]", words)

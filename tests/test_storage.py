@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from vaelib.storage import read_tensors, write_tensors
@@ -44,6 +45,12 @@ def test_tensors_and_record_come_back(path, dtype):
 def test_jax_arrays_are_written_as_well(path):
     write_tensors(path, {"x": jnp.arange(3.0)}, {}, overwrite=False)
     np.testing.assert_array_equal(read_tensors(path)[0]["x"], [0, 1, 2])
+
+
+def test_a_file_of_plain_arrays_notes_no_encoding(path):
+    write_tensors(path, {"x": np.zeros(2, np.float32)}, {"a": 1}, overwrite=False)
+    with safe_open(path, "numpy") as file:
+        assert json.loads(file.metadata()["vaelib"]).keys() == {"a", "sha256"}
 
 
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
