@@ -244,6 +244,24 @@ def test_words_in_a_picture_are_translated_where_a_font_has_their_letters(monkey
     assert ax.get_xlabel() == "epoch"
 
 
+@pytest.mark.parametrize("name", [lambda axis: axis.set_ticks([0, 1], ["epoch", "no such words"]), None])
+def test_the_names_of_ticks_are_translated_and_stay_so_when_the_picture_is_drawn(monkeypatch, name):
+    monkeypatch.setattr(lettering, "_families", lambda: frozenset({"DejaVu Sans", "NanumGothic"}))
+    vaelib.language("ko")
+    figure, ax = labelled()
+    if name:
+        name(ax.yaxis)
+    else:
+        ax.set_yticks([0, 1])
+        ax.yaxis.set_major_formatter(lambda y, _: ["epoch", "no such words"][int(y)])
+    for _ in range(2):
+        lettering.letter(figure)
+        figure.canvas.draw()
+    labels = ax.get_yticklabels()
+    assert [label.get_text() for label in labels] == ["에포크", "no such words"]
+    assert labels[0].get_fontfamily()[-1] == "NanumGothic"
+
+
 def test_what_code_builds_for_a_picture_becomes_a_pattern():
     source = (
         'ax.set_title(f"after {n} of {m:,} draws"), figures.show_rows({"a row": x, name: y}), ax.plot(f"no {word}")'

@@ -4,7 +4,9 @@ import functools
 
 from matplotlib import font_manager
 from matplotlib.artist import Artist
+from matplotlib.axis import Axis
 from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter
 
 from vaelib.languages import drawn, language
 
@@ -29,12 +31,27 @@ def letter(artist: Artist) -> None:
     font = font_for(language())
     if font is None:
         return
+    for axis in artist.findobj(Axis):
+        if isinstance(formatter := axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+            axis.get_majorticklabels()  # those that will be drawn are there from now on, and get their font below
+            axis.set_major_formatter(_Named(formatter))
     for text in artist.findobj(Text):
         english = text.get_text()
         if english and (words := drawn(english)) != english:
             text.set_text(words)
             others = [family for family in text.get_fontfamily() if family != font]
             text.set_fontfamily([*others, font])  # the letters that the first lacks are the second's
+
+
+class _Named(Formatter):
+    """The names of an axis's ticks in the reader's language: each drawing sets the labels anew, by the formatter."""
+
+    def __init__(self, english: Formatter):
+        self.english = english
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The name of the tick at x."""
+        return drawn(self.english(x, pos))
 
 
 def font_for(name: str) -> str | None:
