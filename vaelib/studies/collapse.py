@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.special import logit
 
 from vaelib import checks
 from vaelib.checks import AnyArray
@@ -121,9 +122,8 @@ def start_at_means(model: WindowVAE, images: Float[np.ndarray, "image 196"]) -> 
     With z = 0 a gradient reaches no weight of the decoder but the last biases. Adam moves these by about its step size
     a step, so from 0 a training as long as with z ends far from the best of them.
     """
-    mean = images.mean(axis=0).clip(1e-4, 1 - 1e-4)
     bias = cast(nnx.Param, model.vae.decoder.output.bias)
-    bias[...] = jnp.asarray(np.log(mean / (1 - mean)), jnp.float32)
+    bias[...] = jnp.asarray(logit(images.mean(axis=0).clip(1e-4, 1 - 1e-4)), jnp.float32)
 
 
 def beta_run(warm: bool, seed: int, images, test_images) -> dict[str, dict]:
