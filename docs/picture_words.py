@@ -29,6 +29,7 @@ CONTAINERS = (
     *(ast.IfExp, ast.JoinedStr, ast.List, ast.ListComp, ast.Name, ast.Tuple),
 )
 MATHS = re.compile(r"\$[^$]*\$")
+CODE = re.compile(r"\w+(?:[._]\w+)+")
 
 Bound = dict[str, list[ast.expr]]
 
@@ -77,7 +78,7 @@ def drawn(source: str, elsewhere: Bound | None = None) -> Iterator[str]:
     names = (elsewhere or {}) | bound(tree)
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         for argument in _worded(call, names):
-            yield from filter(_has_words, constants(argument, names))
+            yield from filter(has_words, constants(argument, names))
 
 
 def _worded(call: ast.Call, names: Bound) -> list[ast.expr]:
@@ -190,5 +191,6 @@ def _parts(node: ast.expr) -> list[ast.expr]:
     return [ast.FormattedValue(node, -1) if isinstance(node, ast.Name) else node]
 
 
-def _has_words(text: str) -> bool:
-    return bool(re.search("[a-zA-Z]{3}", MATHS.sub("", FIELD.sub("", text))))
+def has_words(name: str) -> bool:
+    """Whether a name may have another in a language: "VAE" has not, nor "N(0, I)", nor "log_var", which is code."""
+    return bool(re.search("[a-z]{2}|-D\\b", MATHS.sub("", FIELD.sub("", name)))) and not CODE.fullmatch(name)

@@ -12,14 +12,13 @@ from collections.abc import Callable
 
 import libcst
 from libcst import matchers
-from picture_words import Bound, bound, constants, handed
+from picture_words import Bound, bound, constants, handed, has_words
 
 Lookup = Callable[[str], str | None]
 
 FIELD = re.compile(r"(?<!\{)\{(?!\{)[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 LETTERS = re.compile("[A-Za-z]{2}")
 NUMERIC = re.compile(r"[bdeEfFgGnoxX%]$")  # the type at the end of a format, which no string has
-CODE = re.compile(r"\w+(?:[._]\w+)+")
 PRINT = matchers.Call(func=matchers.Name("print"))
 METHOD = matchers.Call(func=matchers.Attribute(attr=matchers.OneOf(*map(matchers.Name, ("format", "join", "replace")))))
 NAMING = libcst.Name | libcst.SimpleString | libcst.IfExp  # what may be a name at run time
@@ -137,11 +136,6 @@ def _code(node: libcst.CSTNode) -> str:
 def says_something(text: str) -> bool:
     """Whether there is a word beside the fields."""
     return bool(LETTERS.search(FIELD.sub("", text)))
-
-
-def has_words(name: str) -> bool:
-    """Whether a name may have another in a language: "VAE" has not, nor "N(0, I)", nor "log_var", which is code."""
-    return bool(re.search("[a-z]{2}|-D\\b", FIELD.sub("", name))) and not CODE.fullmatch(name)
 
 
 @functools.cache

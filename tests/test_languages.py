@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.ticker import FixedFormatter
 
@@ -267,6 +268,16 @@ def test_the_names_of_ticks_are_translated_and_stay_so_when_the_picture_is_drawn
     assert labels[0].get_fontfamily()[-1] == "NanumGothic"
 
 
+def test_names_of_ticks_that_are_numbers_are_drawn_as_they_are(monkeypatch):
+    monkeypatch.setattr(lettering, "_families", lambda: frozenset({"NanumGothic"}))
+    vaelib.language("ko")
+    figure, ax = labelled()
+    ax.set(xticks=[0, 1], xticklabels=np.array([7, 12]))
+    lettering.letter(figure)
+    figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["7", "12"]
+
+
 def test_what_code_builds_for_a_picture_becomes_a_pattern():
     source = (
         'ax.set_title(f"after {n} of {m:,} draws"), figures.show_rows({"a row": x, name: y}), ax.plot(f"no {word}")'
@@ -284,7 +295,7 @@ for name, (color, n) in sorted(runs.items()):
     title.set_text(f"seed {n}".replace("-", "−"))
 ax.set(yticklabels=[f"{'naive' if n else 'ELBO'}, {n}-D" for n in (1, 2)])
 ax.set_title(given)
-rows = {"first row": x} | {f"guess, {n}": x for n in runs}
+rows = {"first row": x, f"{n}, in z": x, "log_var": x} | {f"guess, {n}": x for n in runs}
 rows["last row"], n = x, 3
 figures.digit_rows(rows)
 vaelib.live_figure(fig, update, way=["plain", "mirrored"])
@@ -292,8 +303,8 @@ vaelib.live_figure(fig, update, way=["plain", "mirrored"])
     elsewhere = words.bound(ast.parse('given = "told before"; name = "of another cell"'))
     found = set(words.drawn(source, elsewhere))
     assert found >= {"usual", "wide", "narrow", "seed {0}", "naive, {0}-D", "ELBO, {0}-D", "told before"}
-    assert found >= {"plain", "mirrored", "first row", "guess, {0}", "last row"}
-    assert not found & {"a-file", "of another cell"}
+    assert found >= {"plain", "mirrored", "first row", "{0}, in z", "guess, {0}", "last row"}
+    assert not found & {"a-file", "of another cell", "log_var"}
 
 
 def test_words_that_a_live_figure_writes_while_it_moves(monkeypatch):

@@ -51,7 +51,7 @@ class _Named(Formatter):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """The name of the tick at x."""
-        return drawn(self.english(x, pos))
+        return drawn(str(self.english(x, pos)))
 
 
 def font_for(name: str) -> str | None:
