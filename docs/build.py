@@ -19,7 +19,7 @@ import front
 import words
 from editions import LANGUAGES, TRANSLATED
 from sphinx_intl.basic import update
-from untranslated import untranslated
+from untranslated import in_pictures, untranslated
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
@@ -89,13 +89,21 @@ def report():
 @main.command()
 @click.argument("names", nargs=-1)
 def notebooks(names):
-    """Make the notebooks in every other language and run them: all, or those NAMES, such as 03_elbo."""
+    """Make the notebooks in every other language and run them: all, or those NAMES, such as 03_elbo.
+
+    Exits with 1 where a picture says something in English that no catalogue has.
+    """
     known = {path.stem: path for path in words.notebooks()}
     if unknown := sorted(set(names) - set(known)):
         raise click.BadParameter(f"no notebook {', '.join(unknown)}; there are {', '.join(known)}")
+    lacking = []
     for language in TRANSLATED:
         for name in names or known:
             click.echo(editions.write_notebook(known[name], language, editions.RUN / language))
+            lacking += in_pictures(known[name], language)
+    for text in lacking:
+        click.echo(f"      in English: {text[:100]}")
+    raise SystemExit(1 if lacking else 0)
 
 
 if __name__ == "__main__":

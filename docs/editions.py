@@ -40,6 +40,12 @@ SAID = "\nfrom vaelib.languages import said"
 # What the kernel is told after a live figure has been shown.
 KEEP = """from vaelib.widgets.frames import save_frames
 save_frames(Out[max(Out)], {path!r})"""
+# And what it is told after the first cell, which makes it speak the language.
+WATCH = """import sys
+sys.path.insert(0, {docs!r})
+from picture_watch import watch
+del sys.path[0]
+watch({path!r})"""
 
 
 def catalogue_of(language: str, name: str) -> Path:
@@ -168,7 +174,7 @@ def sources(made: NotebookNode) -> list[str]:
 def write_notebook(path: Path, language: str, folder: Path) -> Path:
     """Make a notebook in the language, run it on the CPU, and write it with its outputs into the folder.
 
-    Its live figures' pictures, for the site, go to `LIVE`.
+    Its live figures' pictures, for the site, go to `LIVE`, and so does what its pictures say in English all the same.
     """
     made = notebook(path, language)
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,17 +186,31 @@ def write_notebook(path: Path, language: str, folder: Path) -> Path:
     return folder / path.name
 
 
+def in_english(path: Path, language: str) -> Path:
+    """Where a notebook's run in the language leaves what its pictures say in English."""
+    return LIVE / language / f"{path.stem}.jsonl"
+
+
 def keeper(client: NotebookClient, name: Path) -> Callable[..., Coroutine]:
-    """What keeps the pictures of each live figure when its cell has run: `name` with a number and .json."""
+    """What keeps the pictures of each live figure when its cell has run: `name` with a number and .json.
+
+    What the pictures say in English goes to `name` with .jsonl.
+    """
     numbers = itertools.count(1)
     name.parent.mkdir(parents=True, exist_ok=True)
+    english = name.with_name(f"{name.name}.jsonl")
+    english.write_text("", encoding="utf-8")
+    told = [WATCH.format(docs=str(Path(__file__).parent), path=str(english))]
 
     async def keep(cell: NotebookNode, execute_reply: dict, **_) -> None:
-        if "live_figure(" not in cell.source or execute_reply["content"]["status"] != "ok":
+        if execute_reply["content"]["status"] != "ok":
             return
-        code = KEEP.format(path=str(name.with_name(f"{name.name}-{next(numbers)}.json")))
-        reply = await client.kc.execute(code, silent=True, store_history=False, reply=True, timeout=client.timeout)
-        if reply["content"]["status"] != "ok":
-            raise RuntimeError(f"the pictures of {name.name} were not kept: {reply['content']['evalue']}")
+        if "live_figure(" in cell.source:
+            told.append(KEEP.format(path=str(name.with_name(f"{name.name}-{next(numbers)}.json"))))
+        while told:
+            code = told.pop()
+            reply = await client.kc.execute(code, silent=True, store_history=False, reply=True, timeout=client.timeout)
+            if reply["content"]["status"] != "ok":
+                raise RuntimeError(f"the pictures of {name.name} were not kept: {reply['content']['evalue']}")
 
     return keep

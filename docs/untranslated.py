@@ -1,5 +1,6 @@
 """What the catalogues of a language still lack, page by page."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import editions
 import words
 from babel.messages import Message
 from babel.messages.pofile import read_po
+from picture_words import has_words
 
 PACKAGE = "vaelib"  # the name under which the words stand that the package says on no page of its own
 
@@ -15,6 +17,14 @@ def missing(wanted: Iterable[Message], catalogue: Path) -> list[Message]:
     """The messages that the catalogue lacks, or has for an older text."""
     done = {message.id for message in words.done(words.read(catalogue))} if catalogue.exists() else set()
     return [message for message in wanted if editions.says_something(message.id) and message.id not in done]
+
+
+def in_pictures(notebook: Path, language: str) -> list[str]:
+    """The lines that the pictures of the notebook's run in the language say in English, and no catalogue wants so."""
+    lines = editions.in_english(notebook, language).read_text(encoding="utf-8").splitlines()
+    kept = {message.id for message in words.done(words.read(words.path_of(language)))}
+    shown = (part for text in map(json.loads, lines) for part in (text, *text.split("\n")) if text not in kept)
+    return [text for text in dict.fromkeys(shown) if "\n" not in text and has_words(text) and text not in kept]
 
 
 def untranslated(language: str, templates: Path) -> dict[str, list[str]]:

@@ -21,6 +21,8 @@ import untranslated
 import words
 from test_printed import alike
 
+from vaelib import lettering
+
 NOTEBOOKS = sorted(editions.ROOT.glob("notebooks/[0-9]*.ipynb"))
 LANGUAGES = [path.name for path in editions.LOCALE.iterdir()]
 MARKDOWN = r"""# A heading
@@ -293,6 +295,25 @@ def test_a_run_keeps_the_pictures_of_live_figures_for_the_pages_in_its_language(
     assert editions.frames_in("ko", english) == english
 
 
+WORDS = """import matplotlib.pyplot as plt
+import vaelib
+
+fig, ax = plt.subplots(figsize=(2, 1))
+ax.set(title="no such words\\nepoch", xlabel="epoch", ylabel="VAE", xticks=[0], xticklabels=["ELBO"])
+vaelib.figures.show(fig, alt="A title.", caption="A picture.")"""
+
+
+@pytest.mark.skipif(lettering.font_for("ko") is None, reason="a picture keeps its English words without a Korean font")
+def test_a_run_tells_what_its_pictures_say_in_english(tmp_path, monkeypatch):
+    monkeypatch.setattr(editions, "LIVE", tmp_path / "live")
+    cells = [nbformat.v4.new_code_cell(source) for source in ("import vaelib", WORDS)]
+    path = tmp_path / "90_tiny.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    for _ in range(2):
+        editions.write_notebook(path, "ko", tmp_path / "run")
+        assert untranslated.in_pictures(path, "ko") == ["no such words"]
+
+
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
 
 
@@ -362,6 +383,7 @@ def test_a_notebook_runs_in_its_language(language, path, tmp_path):
     told = "".join(output.get("data", {}).get("text/plain", "") for output in outputs)
     assert editions.lookup(language, "")("Not attempted") in told
     assert "Not attempted" not in told
+    assert untranslated.in_pictures(path, language) == []
     if path == NOTEBOOKS[0]:  # all are compared once a week, by the session "editions" of tests/noxfile.py
         options = ("-q", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir", str(editions.ROOT))
         again = [sys.executable, "-m", "pytest", *options, str(written)]

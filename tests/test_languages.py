@@ -268,6 +268,16 @@ def test_the_names_of_ticks_are_translated_and_stay_so_when_the_picture_is_drawn
     assert labels[0].get_fontfamily()[-1] == "NanumGothic"
 
 
+def test_a_text_with_a_formula_takes_its_letters_from_the_one_family_it_has(monkeypatch):
+    monkeypatch.setattr(lettering, "_families", lambda: frozenset({"NanumGothic"}))
+    vaelib.language("ko")
+    figure, ax = plt.subplots()
+    ax.set(title="$z_{3}$, activity 1.37", xlabel="epoch")
+    lettering.letter(figure)
+    assert (ax.get_title(), ax.title.get_fontfamily()[0]) == ("$z_{3}$, 활성도 1.37", "NanumGothic")
+    assert ax.xaxis.label.get_fontfamily()[0] != "NanumGothic"
+
+
 def test_names_of_ticks_that_are_numbers_are_drawn_as_they_are(monkeypatch):
     monkeypatch.setattr(lettering, "_families", lambda: frozenset({"NanumGothic"}))
     vaelib.language("ko")

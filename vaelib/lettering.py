@@ -5,6 +5,7 @@ import functools
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
+from matplotlib.cbook import is_math_text
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter
 
@@ -40,7 +41,8 @@ def letter(artist: Artist) -> None:
         if english and (words := drawn(english)) != english:
             text.set_text(words)
             others = [family for family in text.get_fontfamily() if family != font]
-            text.set_fontfamily([*others, font])  # the letters that the first lacks are the second's
+            # The letters that the first family lacks are the second's, but for a text with a formula, which has one.
+            text.set_fontfamily([font, *others] if is_math_text(words) else [*others, font])
 
 
 class _Named(Formatter):
