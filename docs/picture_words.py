@@ -17,6 +17,7 @@ NAMED = {
     "labels",
     "suptitle",
     "title",
+    "titles",
     "xlabel",
     "xticklabels",
     "ylabel",
