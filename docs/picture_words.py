@@ -10,6 +10,7 @@ from vaelib.languages import FIELD
 # The functions whose arguments are words in a picture, and the arguments that are, of any function.
 DRAWING = {"annotate", "set_label", "set_text", "set_title", "set_xlabel", "set_ylabel", "suptitle", "text"}
 NAMED = {
+    "activation",
     "alt",
     "caption",
     "density_label",
@@ -36,9 +37,12 @@ Bound = dict[str, list[ast.expr]]
 
 
 def bound(tree: ast.AST) -> Bound:
-    """What each name is assigned, or runs over in a loop."""
+    """What each name is assigned, runs over in a loop, or is as a parameter unless a call says more."""
     found: Bound = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            for name, value in _defaults(node.args):
+                found.setdefault(name, []).append(value)
         if isinstance(node, ast.Assign):
             targets, value = node.targets, node.value
         elif isinstance(node, ast.AugAssign):
@@ -56,6 +60,14 @@ def bound(tree: ast.AST) -> Bound:
                 for name in (part for part in ast.walk(target) if isinstance(part, ast.Name)):
                     found.setdefault(name.id, []).append(value)
     return found
+
+
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    """The parameters that have a value of their own, and it."""
+    by_place = [*arguments.posonlyargs, *arguments.args][::-1]
+    given = [*zip(by_place, arguments.defaults[::-1], strict=False)]
+    given += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    yield from ((parameter.arg, value) for parameter, value in given if value is not None)
 
 
 def handed(tree: ast.AST) -> Bound:

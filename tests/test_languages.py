@@ -309,11 +309,13 @@ rows = {"first row": x, f"{n}, in z": x, "log_var": x} | {f"guess, {n}": x for n
 rows["last row"], n = x, 3
 figures.digit_rows(rows)
 vaelib.live_figure(fig, update, way=["plain", "mirrored"])
+def boxed(x, first, place="the middle", *, last, end="the end"):
+    ax.text(x, label=place, title=end)
 """
     elsewhere = words.bound(ast.parse('given = "told before"; name = "of another cell"'))
     found = set(words.drawn(source, elsewhere))
     assert found >= {"usual", "wide", "narrow", "seed {0}", "naive, {0}-D", "ELBO, {0}-D", "told before"}
-    assert found >= {"plain", "mirrored", "first row", "{0}, in z", "guess, {0}", "last row"}
+    assert found >= {"plain", "mirrored", "the middle", "the end", "first row", "{0}, in z", "guess, {0}", "last row"}
     assert not found & {"a-file", "of another cell", "log_var"}
 
 
