@@ -300,6 +300,7 @@ import vaelib
 
 fig, ax = plt.subplots(figsize=(2, 1))
 ax.set(title="no such words\\nepoch", xlabel="epoch", ylabel="VAE", xticks=[0], xticklabels=["ELBO"])
+ax.text(0, 0, "log p(x|z) = 7")
 vaelib.figures.show(fig, alt="A title.", caption="A picture.")"""
 
 
