@@ -177,7 +177,7 @@ def write_front(site: Path, language: str = "en") -> None:
     page = environment.get_template("front.html").render(
         **shared,
         widget_style="\n".join([static("vaelib.css"), lab_static("lab.css")]),
-        script=script,
+        script=script + (DOCS / "front" / "opening.js").read_text(encoding="utf-8"),
         frames=(DOCS / "front" / "frames.js").read_text(encoding="utf-8"),
         **handed_over(brief_lab()),
         images=FEW_TRAINED,

@@ -1,1 +1,1 @@
-openLabPage(PAGE, document.getElementById("lab"));
+const opened = openLabPage(PAGE, document.getElementById("lab"));

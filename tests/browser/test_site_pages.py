@@ -226,10 +226,9 @@ def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(brows
     with serve(site) as address:
         page.goto(f"{address}/index.html", wait_until="commit")
         before = page.wait_for_function("() => window.frame?.heldOut").json_value()
-        for part in (page.get_by_role("button", name="Play"), page.locator("canvas.codes")):
+        for part in (page.locator("#lab button").first, page.locator("canvas.codes")):
             box = part.bounding_box()
             assert box["y"] + box["height"] <= height
-        page.get_by_role("button", name="Play").click()
         after = page.wait_for_function("() => window.frame.steps > 60 && window.frame.heldOut").json_value()
         assert after["recon"] - after["kl"] > before["recon"] - before["kl"] + 100
         page.get_by_role("switch", name="KL to the prior").uncheck()
@@ -241,6 +240,35 @@ def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(brows
         assert not page.get_by_role("switch", name="KL to the prior").is_checked()
     context.close()
     assert page.faults == []
+
+
+def test_the_front_page_pauses_when_its_digits_have_parted_and_goes_on_when_it_is_asked(page, site):
+    page.add_init_script(FRAME)
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_function("() => window.frame?.steps >= 600 && !window.frame.playing")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => window.frame.playing && window.frame.steps > 800")
+
+
+def test_the_front_page_leaves_its_lab_to_the_reader_who_has_touched_it(page, site):
+    page.add_init_script(FRAME)
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_function("() => window.frame?.steps > 10")
+    page.get_by_role("switch", name="KL to the prior").uncheck()
+    page.wait_for_function("() => window.frame.playing && window.frame.steps > 800")
+
+
+def test_the_front_page_trains_by_itself_for_no_one_who_wants_less_motion(browser, site):
+    context = browser.new_context(reduced_motion="reduce")
+    page = watched(context.new_page())
+    page.add_init_script(FRAME)
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_function("() => window.frame?.heldOut")
+    page.wait_for_timeout(3000)
+    assert page.evaluate("window.frame.steps") == 0
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => window.frame.steps > 10")
+    context.close()
 
 
 def test_the_first_slider_of_the_front_page_waits_for_no_training_images(page, site):

@@ -27,7 +27,7 @@ def architecture(
     """A VAE's layers from left to right: a box a layer, its width below it, and the draw of z in the middle.
 
     `hidden` are the widths of the encoder's hidden layers, which the decoder mirrors; `activation` is what follows each
-    of them. Heights go with the logarithm of the width.
+    of them, and `output` the name of the decoder's last layer. Heights go with the logarithm of the width.
     """
     widths = [checks.positive_int(width, "hidden") for width in hidden]
     pixels, latent = checks.positive_int(pixels, "pixels"), checks.positive_int(latent, "latent")

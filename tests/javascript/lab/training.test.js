@@ -215,15 +215,36 @@ test("training images that come later are trained on as if they had been there",
   assert.deepEqual(later.net.weights, before.net.weights);
 });
 
-test("a page that waits for its training images takes no step before they are there, then the one that it owes", async () => {
+// A worker's side of its own, and what is sent to it and comes from it.
+function worker() {
   const frames = [];
   const port = { postMessage: (message) => frames.push(message), onmessage: null };
   globalThis.self = port;
   load(["engine.js", "random.js", "places.js", "points.js", "training.js", "worker.js"], ["serve"]);
   const send = (name, details = {}) => port.onmessage({ data: { do: name, ...details } });
-  const until = async (holds) => {
-    while (!holds()) await new Promise((done) => setTimeout(done, 5));
-  };
+  return { frames, send };
+}
+
+async function until(holds) {
+  while (!holds()) await new Promise((done) => setTimeout(done, 5));
+}
+
+test("what is pressed while the kernels are compiled is done when they are", async () => {
+  const { frames, send } = worker();
+  send("start", { data: { ...data, train: new Uint8Array(0) }, settings: plain, words: {}, kernels: kernelBytes });
+  send("set", { settings: { beta: 4 } });
+  send("learn", { train: data.train });
+  send("step");
+  send("reset", { settings: {} });
+  send("play");
+  await until(() => (send("drawn"), frames.at(-1)?.steps > 3));
+  assert.ok(frames.at(-1).playing);
+  assert.ok(frames.some((frame) => frame.steps === 1) && frames.some((frame) => frame.beta === 4));
+  send("pause");
+});
+
+test("a page that waits for its training images takes no step before they are there, then the one that it owes", async () => {
+  const { frames, send } = worker();
   send("start", { data: { ...data, train: new Uint8Array(0) }, settings: plain, words: {}, kernels: kernelBytes });
   await until(() => frames.length);
   send("step");

@@ -18,13 +18,14 @@ function serve(port) {
   let drawings = [];
   let [playing, drawn, stepsPerSecond, due, last, evaluated] = [false, true, FULL, 0, 0, 0];
   let owed = false; // a step that was asked for before the training images were there
+  /** @type {any[]} */
+  const early = []; // messages that came before the kernels were compiled
 
   /** @type {Looked} */
   let looked = { index: 0, eps: new Float32Array(0) };
   let tiled = false;
 
   const show = () => {
-    if (!run) return; // the kernels are still compiled
     const now = performance.now();
     const full = !playing || now - evaluated > BETWEEN;
     if (full) evaluated = now;
@@ -67,6 +68,7 @@ function serve(port) {
       speak(message.words);
       module = await WebAssembly.compile(message.kernels);
       restart();
+      for (const late of early.splice(0)) actions[late.do](late);
     },
     play() {
       if (playing) return;
@@ -87,7 +89,6 @@ function serve(port) {
     },
     learn(message) {
       data = { ...data, train: message.train };
-      if (!run) return; // it starts with them
       run.learn(data.train);
       if (drawings.length) run.include(drawings);
       if (owed) actions.step({});
@@ -128,7 +129,10 @@ function serve(port) {
     },
     weights: () => port.postMessage({ do: "weights", steps: run.steps(), settings, weights: run.net.weights.slice() }),
   };
-  port.onmessage = ({ data: message }) => actions[message.do](message);
+  port.onmessage = ({ data: message }) => {
+    if (run || message.do === "start") actions[message.do](message);
+    else early.push(message);
+  };
 }
 
 serve(self);
