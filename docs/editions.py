@@ -180,7 +180,7 @@ def write_notebook(path: Path, language: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     where = {"metadata": {"path": str(folder)}}
     client = NotebookClient(made, timeout=300, kernel_name="python3", resources=where, store_widget_state=False)
-    client.on_cell_executed = keeper(client, LIVE / language / path.stem)
+    client.on_cell_executed = keeper(client, path, language)
     client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu", "VAELIB_LANG": language})
     nbformat.write(made, folder / path.name)
     return folder / path.name
@@ -191,26 +191,24 @@ def in_english(path: Path, language: str) -> Path:
     return LIVE / language / f"{path.stem}.jsonl"
 
 
-def keeper(client: NotebookClient, name: Path) -> Callable[..., Coroutine]:
-    """What keeps the pictures of each live figure when its cell has run: `name` with a number and .json.
+def keeper(client: NotebookClient, path: Path, language: str) -> Callable[..., Coroutine]:
+    """What keeps each live figure's pictures when its cell has run, and watches all pictures from the first cell on."""
+    english, numbers = in_english(path, language), itertools.count(1)
+    english.parent.mkdir(parents=True, exist_ok=True)
+    english.unlink(missing_ok=True)
 
-    What the pictures say in English goes to `name` with .jsonl.
-    """
-    numbers = itertools.count(1)
-    name.parent.mkdir(parents=True, exist_ok=True)
-    english = name.with_name(f"{name.name}.jsonl")
-    english.write_text("", encoding="utf-8")
-    told = [WATCH.format(docs=str(Path(__file__).parent), path=str(english))]
+    async def tell(code: str) -> None:
+        reply = await client.kc.execute(code, silent=True, store_history=False, reply=True, timeout=client.timeout)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(f"the pictures of {path.stem} were not kept: {reply['content']['evalue']}")
 
     async def keep(cell: NotebookNode, execute_reply: dict, **_) -> None:
         if execute_reply["content"]["status"] != "ok":
             return
         if "live_figure(" in cell.source:
-            told.append(KEEP.format(path=str(name.with_name(f"{name.name}-{next(numbers)}.json"))))
-        while told:
-            code = told.pop()
-            reply = await client.kc.execute(code, silent=True, store_history=False, reply=True, timeout=client.timeout)
-            if reply["content"]["status"] != "ok":
-                raise RuntimeError(f"the pictures of {name.name} were not kept: {reply['content']['evalue']}")
+            await tell(KEEP.format(path=str(english.with_name(f"{path.stem}-{next(numbers)}.json"))))
+        if not english.exists():
+            english.touch()
+            await tell(WATCH.format(docs=str(Path(__file__).parent), path=str(english)))
 
     return keep

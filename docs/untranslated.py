@@ -1,7 +1,6 @@
 """What the catalogues of a language still lack, page by page."""
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from babel.messages import Message
 from babel.messages.pofile import read_po
 from picture_words import has_words
 
-from vaelib.languages import FIELD
+from vaelib.languages import filled_in
 
 PACKAGE = "vaelib"  # the name under which the words stand that the package says on no page of its own
 
@@ -26,14 +25,9 @@ def in_pictures(notebook: Path, language: str) -> list[str]:
     """The lines that the pictures of the notebook's run in the language say in English, and no catalogue wants so."""
     shown = editions.in_english(notebook, language).read_text(encoding="utf-8").splitlines()
     wanted = words.done(words.read(words.path_of(language)))
-    known = [_as_filled_in(message.id) for message in wanted if message.id == message.string or "{" not in message.id]
+    known = [filled_in(message.id) for message in wanted if message.id == message.string or "{" not in message.id]
     lines = dict.fromkeys(line for text in map(json.loads, shown) for line in text.split("\n"))
     return [line for line in lines if has_words(line) and not any(text.fullmatch(line) for text in known)]
-
-
-def _as_filled_in(text: str) -> re.Pattern[str]:
-    """A text, or one with fields, as code may have filled them in."""
-    return re.compile(".*".join(map(re.escape, FIELD.split(text))))
 
 
 def untranslated(language: str, templates: Path) -> dict[str, list[str]]:

@@ -94,6 +94,12 @@ def said(value):
     return Said(drawn(value)) if isinstance(value, str) else value
 
 
+def filled_in(text: str) -> re.Pattern[str]:
+    """A text, with its fields as code may have filled them in: a group for each."""
+    parts = [part.replace("{{", "{").replace("}}", "}") for part in FIELD.split(text)]
+    return re.compile("(.*?)".join(map(re.escape, parts)), re.DOTALL)
+
+
 def page_words() -> dict[str, str]:
     """What the pages' own code says, by the English; empty in English."""
     return _page_words(language())
@@ -119,9 +125,7 @@ def _patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
     if name == "en":
         return []
     built = json.loads((LOCALE / name / "LC_MESSAGES" / "patterns.json").read_text(encoding="utf-8"))
-    parts = {text: FIELD.split(text) for text in sorted(built, key=lambda text: -len(FIELD.sub("", text)))}
-    said = {text: [part.replace("{{", "{").replace("}}", "}") for part in split] for text, split in parts.items()}
-    return [(re.compile("(.*?)".join(map(re.escape, split)), re.DOTALL), built[text]) for text, split in said.items()]
+    return [(filled_in(text), built[text]) for text in sorted(built, key=lambda text: -len(FIELD.sub("", text)))]
 
 
 @functools.cache

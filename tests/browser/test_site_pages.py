@@ -217,6 +217,12 @@ def test_axe_finds_nothing_on_any_page(browser, site, width, scheme):
 FRAME = "addEventListener('frame', ({ detail }) => (window.frame = detail), { capture: true })"
 
 
+def open_front(page, site):
+    """The front page from disk; `window.frame` is what its lab showed last."""
+    page.add_init_script(FRAME)
+    page.goto((site / "index.html").as_uri())
+
+
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1400, 900)])
 def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(browser, site, width, height):
     context = browser.new_context(viewport={"width": width, "height": height}, has_touch=width < 500)
@@ -243,16 +249,14 @@ def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(brows
 
 
 def test_the_front_page_pauses_when_its_digits_have_parted_and_goes_on_when_it_is_asked(page, site):
-    page.add_init_script(FRAME)
-    page.goto((site / "index.html").as_uri())
+    open_front(page, site)
     page.wait_for_function("() => window.frame?.steps >= 600 && !window.frame.playing")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("() => window.frame.playing && window.frame.steps > 800")
 
 
 def test_the_front_page_leaves_its_lab_to_the_reader_who_has_touched_it(page, site):
-    page.add_init_script(FRAME)
-    page.goto((site / "index.html").as_uri())
+    open_front(page, site)
     page.wait_for_function("() => window.frame?.steps > 10")
     page.get_by_role("switch", name="KL to the prior").uncheck()
     page.wait_for_function("() => window.frame.playing && window.frame.steps > 800")
@@ -261,14 +265,14 @@ def test_the_front_page_leaves_its_lab_to_the_reader_who_has_touched_it(page, si
 def test_the_front_page_trains_by_itself_for_no_one_who_wants_less_motion(browser, site):
     context = browser.new_context(reduced_motion="reduce")
     page = watched(context.new_page())
-    page.add_init_script(FRAME)
-    page.goto((site / "index.html").as_uri())
+    open_front(page, site)
     page.wait_for_function("() => window.frame?.heldOut")
     page.wait_for_timeout(3000)
     assert page.evaluate("window.frame.steps") == 0
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("() => window.frame.steps > 10")
     context.close()
+    assert page.faults == []
 
 
 def test_the_first_slider_of_the_front_page_waits_for_no_training_images(page, site):
@@ -303,8 +307,7 @@ def test_a_trained_decoder_of_the_front_page_decodes(page, site):
 
 
 def test_the_lab_of_the_site_trains_and_wears_its_colours(page, site):
-    page.add_init_script(FRAME)
-    page.goto((site / "index.html").as_uri())
+    open_front(page, site)
     page.get_by_role("link", name="Open the whole lab").click()
     page.wait_for_function("() => location.pathname.endsWith('lab.html') && window.frame?.heldOut")
     painted = "document.querySelector('canvas.codes').toDataURL()"
