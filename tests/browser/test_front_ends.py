@@ -86,6 +86,6 @@ def test_the_figure_follows_its_slider(notebook):
     notebook.wait_for_function(f"([c, before]) => ({painted})(c) !== before", arg=[canvas.element_handle(), before])
     here = {}
     exec(FIGURE, here)
-    here["live"].sliders["mu"].value = float(handle.get_attribute("aria-valuenow"))
+    here["live"].sliders["mu"].value = float(handle.get_attribute("aria-valuetext"))  # valuenow is rounded
     assert here["live"].sliders["mu"].value > 0.3
     until(notebook, lambda: np.array_equal(pixels(here["live"].frame), on_canvas(canvas)))
