@@ -248,11 +248,17 @@ def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(brows
     assert page.faults == []
 
 
-def test_the_front_page_pauses_when_its_digits_have_parted_and_goes_on_when_it_is_asked(page, site):
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_front_page_pauses_when_its_digits_have_parted_and_moves_nothing_meanwhile(page, site, width):
+    page.set_viewport_size({"width": width, "height": 900})
     open_front(page, site)
     page.wait_for_function("() => window.frame?.steps >= 600 && !window.frame.playing")
+    plane = page.locator(".vaelib-lab canvas").first
+    at_rest = plane.bounding_box()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("() => window.frame.playing && window.frame.steps > 800")
+    page.wait_for_function("() => document.querySelector('.vaelib-lab .status').textContent.includes('images/s')")
+    assert plane.bounding_box() == at_rest
 
 
 def test_the_front_page_leaves_its_lab_to_the_reader_who_has_touched_it(page, site):
