@@ -84,18 +84,17 @@ def _is_whole(entry: bytes) -> bool:
     return True
 
 
-def jit_sooner(function: Callable, *, level: int = 1, **options) -> Callable:
+def jit_sooner(function: Callable, **options) -> Callable:
     """`jax.jit` with its options, but on a CPU it compiles in about half the time.
 
     The programs run as fast as others do, since most of their time goes into matrix products, which the skipped
-    optimisations do not touch. With `level=0` more is skipped: for short programs of integers, whose results no level
-    changes. Called with traced arguments, it is the function itself, as part of the program around
+    optimisations do not touch. Called with traced arguments, it is the function itself, as part of the program around
     it. The platform is asked for at the first call, so importing vaelib starts no device.
     """
 
     @cache
     def jitted():
-        quick = {"xla_backend_optimization_level": level, **workarounds.compiler_options()}
+        quick = {"xla_backend_optimization_level": 1, **workarounds.compiler_options()}
         return jax.jit(function, compiler_options=quick if jax.default_backend() == "cpu" else None, **options)
 
     @wraps(function)

@@ -100,7 +100,7 @@ def copy_to_donate(state):
     return jax.tree.map(jnp.copy, state)
 
 
-@partial(jit_sooner, level=0, static_argnums=(0, 1, 2))
+@partial(jit_sooner, static_argnums=(0, 1, 2))
 def plan_of_epoch(images: int, batch_size: int, mesh, key, epoch):
     """An epoch's steps: their numbers, keys and rows, the images in a new order.
 
