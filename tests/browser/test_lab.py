@@ -166,6 +166,28 @@ def test_without_noise_z_is_the_mean(opened):
     np.testing.assert_array_equal(array(opened, "look.z"), array(opened, "look.mu"))
 
 
+def test_at_rest_a_control_changes_the_numbers_at_once(opened):
+    def after(holds):
+        until(opened, holds)
+        drawn(opened)
+        return {symbol: number_beside(opened, symbol) for symbol in ("mu", "z", "recon", "kl", "loss", "dMu")}
+
+    opened.get_by_role("button", name="New ε").click()
+    before = after("f.look.eps.some((v) => v)")
+    set_slider(opened, "β, weight of the KL", "4")
+    four = after("f.beta === 4")
+    assert float(four["loss"]) == pytest.approx(4 * float(four["kl"]) - float(four["recon"]), abs=0.1)
+    assert {name for name in four if four[name] != before[name]} == {"loss", "dMu"}
+    opened.get_by_role("switch", name="Noise in z").uncheck()
+    silent = after("f.look.z[0] === f.look.mu[0]")
+    assert silent["z"] == silent["mu"] != before["z"]
+    assert silent["recon"] != before["recon"]
+    said = opened.locator(".terms").inner_text()
+    opened.get_by_label("p(x|z)", exact=True).select_option("Gaussian")
+    opened.wait_for_function("said => document.querySelector('.terms').textContent !== said", arg=said)
+    assert steps(opened) == 0
+
+
 def test_the_likelihood_and_sigma(opened):
     assert opened.get_by_role("slider", name="σ of the Gaussian").is_disabled()
     bernoulli = held_out(opened)[0]

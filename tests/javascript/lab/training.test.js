@@ -259,3 +259,38 @@ test("a page that waits for its training images takes no step before they are th
   await until(() => (send("drawn"), frames.at(-1).steps > 3));
   send("pause");
 });
+
+test("a control that is changed at rest changes what is seen", async () => {
+  const { frames, send } = worker();
+  send("start", { data, settings: { ...plain, kl: false }, words: {}, kernels: kernelBytes });
+  await until(() => frames.length);
+  send("look", { looked: { index: 0, eps: Float32Array.of(1, -1) } });
+  const change = (settings) => {
+    const before = frames.at(-1);
+    send("set", { settings });
+    assert.notEqual(frames.at(-1), before, Object.keys(settings).join());
+    return [before, frames.at(-1)];
+  };
+  const [off, on] = change({ kl: true });
+  const [, four] = change({ beta: 4 });
+  assert.deepEqual([off, on, four].map(({ beta }) => beta), [0, 1, 4]);
+  assert.notDeepEqual(four.look.gradient.mu, on.look.gradient.mu);
+  const [, silent] = change({ noise: false });
+  assert.notDeepEqual(four.look.z, four.look.mu);
+  assert.deepEqual(silent.look.z, silent.look.mu);
+  const [, gaussian] = change({ likelihood: "gaussian" });
+  const [, wide] = change({ sigma: 1 });
+  assert.equal(new Set([silent, gaussian, wide].map(({ heldOut }) => heldOut.recon)).size, 3);
+  assert.equal(change({ warm_up: 100 })[1].beta, 0);
+});
+
+test("a control that is changed while it trains waits for the next frame", async () => {
+  const { frames, send } = worker();
+  send("start", { data, settings: plain, words: {}, kernels: kernelBytes });
+  await until(() => frames.length);
+  send("play");
+  const before = frames.length;
+  send("set", { settings: { beta: 4 } });
+  assert.equal(frames.length, before);
+  send("pause");
+});

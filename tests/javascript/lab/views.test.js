@@ -60,6 +60,12 @@ test("a record keeps the newest point, and not too many", () => {
   assert.ok(history.lines().elbo.every(([step]) => step <= 100));
 });
 
+test("of two values of one step a record keeps the second, as where a control is moved at rest", () => {
+  const history = record();
+  for (const [step, value] of [[0, 1], [5, 2], [5, 3]]) history.add("elbo", step, value);
+  assert.deepEqual(history.lines().elbo, [[0, 1], [5, 3]]);
+});
+
 test("ticks are round and lie between the bounds", () => {
   assert.deepEqual(ticks(-213, -141), [-200, -180, -160]);
   assert.deepEqual(ticks(0, 8), [0, 2, 4, 6, 8]);

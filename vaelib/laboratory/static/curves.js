@@ -3,13 +3,14 @@
 const CURVES = { width: 420, height: 220, left: 46, bottom: 26, top: 8 };
 const MOST_POINTS = 1200;
 
-/** What has been seen of a training; every other point goes when there are too many. */
+/** What has been seen of a training, one value a step; every other point goes when there are too many. */
 function record() {
   /** @type {Record<string, [number, number][]>} */
   let points = {};
   return {
     add: (/** @type {string} */ name, /** @type {number} */ steps, /** @type {number} */ value) => {
       const line = (points[name] ??= []);
+      if (line.at(-1)?.[0] === steps) line.pop();
       line.push([steps, value]);
       if (line.length > MOST_POINTS) points[name] = line.filter((_, i) => i % 2 === 0);
     },

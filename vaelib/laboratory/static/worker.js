@@ -100,6 +100,7 @@ function serve(port) {
     set(message) {
       settings = { ...settings, ...message.settings };
       run.set(message.settings);
+      if (!playing) show();
     },
     speed: (message) => (stepsPerSecond = message.stepsPerSecond),
     drawn: () => (drawn = true),
