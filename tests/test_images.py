@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -322,6 +323,55 @@ def test_more_than_the_memory_holds_is_refused_before_it_is_read(tmp_path):
     write(tmp_path, "a.png", GREY[0])
     with pytest.raises(ValueError, match="GiB"):
         load_images(tmp_path, size=(side, side), progress=False)
+
+
+def npz_of(path, array, *, shape, compression=zipfile.ZIP_DEFLATED):
+    """An NPZ file of an array of bytes, with another shape in its header."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("images.npy", header.getvalue() + array.tobytes())
+    return path
+
+
+def refused_within(path, most_bytes, message):
+    """Read a file that is refused, with so many bytes of memory at most."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=message):
+            load_images(path)
+        assert tracemalloc.get_traced_memory()[1] < most_bytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_that_promises_more_than_the_memory_holds_is_refused_before_it_is_believed(tmp_path):
+    npz = npz_of(tmp_path / "own.npz", GREY, shape=(2_000_000_000, 100, 100))
+    refused_within(
+        npz,
+        10**6,
+        r"own\.npz must be .* by its header .* shape \(2000000000, 100, 100\) and dtype uint8, .* 2 GiB .* pass",
+    )
+    idx_file = tmp_path / "own-idx"
+    idx_file.write_bytes(bytes([0, 0, 8, 3]) + np.array([2_000_000, 100, 100], ">u4").tobytes())
+    refused_within(idx_file, 10**6, r"own-idx has by its header .* shape \(2000000, 100, 100\)")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_small_zip_of_a_large_array_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, compression):
+    monkeypatch.setattr("vaelib.image_files.MOST_BYTES", 10**7)
+    npz = npz_of(tmp_path / "own.npz", np.zeros(3 * 10**7, np.uint8), shape=(3, 10_000, 1_000), compression=compression)
+    refused_within(npz, 10**6, r"own\.npz must be an NPZ file .* (over the .* GiB that are read|in a way that NumPy)")
+    with zipfile.ZipFile(npz, "w", compression) as archive:  # a header of which NumPy would read all
+        archive.writestr("images.npy", b"\x93NUMPY\x02\x00" + (3 * 10**7).to_bytes(4, "little") + bytes(3 * 10**7))
+    refused_within(npz, 10**6, r"own\.npz must be an NPZ file")
+
+
+def test_of_a_small_gzip_of_many_bytes_only_those_of_its_header_are_unpacked(tmp_path):
+    (tmp_path / "own-idx.gz").write_bytes(gzip.compress(idx(GREY) + bytes(3 * 10**7)))
+    refused_within(
+        tmp_path / "own-idx.gz", 10**6, r"must have 120 bytes of numbers by its header, got more; get it anew"
+    )
 
 
 def test_an_npz_file_of_a_zip_of_the_future_or_with_a_password_is_refused(tmp_path):

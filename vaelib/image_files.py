@@ -1,6 +1,8 @@
 """Pictures as files: what lies in a folder, an NPZ file or an IDX file, read into arrays or refused by name."""
 
 import gzip
+import io
+import math
 import struct
 import zipfile
 import zlib
@@ -20,7 +22,9 @@ PICTURES = frozenset(ending for ending, name in Image.registered_extensions().it
 UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, OSError, RuntimeError, ValueError)
 OF_SYSTEMS = ("Thumbs.db", "desktop.ini")  # what Windows leaves in a folder
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-MOST_BYTES = 2**31  # of all images together as floats
+MOST_BYTES = 2**31  # of all images together as floats, and of an array in a file
+NPY_HEADER = 10_000  # bytes, the longest that NumPy reads
+NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 SHOWN = 3  # file names in a message
 
 
@@ -30,22 +34,43 @@ def room_for(numbers: int, what: str) -> None:
         raise ValueError(f"{what} would take {4 * numbers / 2**30:.1f} GiB as floats; pass limit= or a smaller size=")
 
 
+def _room_in_memory(shape: tuple[int, ...], dtype: np.dtype, file: Path | str) -> None:
+    """Refuse an array of a file by its header, before it is read or unpacked."""
+    if math.prod(shape) * dtype.itemsize > MOST_BYTES:
+        raise ValueError(
+            f"{file} has by its header an array of shape {shape} and dtype {dtype}, over the {MOST_BYTES / 2**30:.3g} "
+            "GiB that are read of a file; pass an array of fewer images"
+        )
+
+
 def read_file(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """The images of an NPZ or IDX file, and the labels where they are inside."""
     if not zipfile.is_zipfile(path):
         return read_idx(path), None
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            names = [next((name for name in names if name in arrays.files), None) for names in (NAMES, LABELS)]
-            images, labels = (None if name is None else arrays[name] for name in names)
-            there = ", ".join(sorted(arrays.files))
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            names = [next((name for name in names if name in members), None) for names in (NAMES, LABELS)]
+            images, labels = (None if name is None else _read_npy(archive, members[name]) for name in names)
     except UNREADABLE as error:
         raise ValueError(
             f"{path} must be an NPZ file of numbers that NumPy wrote, and cannot be read: {error}"
         ) from error
     if images is None:
-        raise ValueError(f"{path} must hold images under one of {', '.join(NAMES)}, got {there}")
+        raise ValueError(f"{path} must hold images under one of {', '.join(NAMES)}, got {', '.join(sorted(members))}")
     return images, labels
+
+
+def _read_npy(archive: zipfile.ZipFile, member: str) -> np.ndarray:
+    """An array of an NPZ file."""
+    if archive.getinfo(member).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member} is packed in a way that NumPy has not")  # zipfile unpacks others without a bound
+    with archive.open(member) as file:
+        header = io.BytesIO(file.read(NPY_HEADER))
+    shape, _, dtype = NPY_HEADERS[np.lib.format.read_magic(header)](header)
+    _room_in_memory(shape, dtype, member)
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -55,19 +80,23 @@ def read_idx(path: Path) -> np.ndarray:
     """
     wrong = f"{path} must be a folder, an NPZ file or an IDX file"
     try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        with open(path, "rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_packed else open(path, "rb") as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
+                raise ValueError(f"{wrong}, got neither; a single picture has to lie in a folder")
+            dtype, sizes = np.dtype(IDX_TYPES[head[2]]), file.read(4 * head[3])
+            shape = tuple(int(size) for size in np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4"))
+            _room_in_memory(shape, dtype, path)
+            wanted = math.prod(shape) * dtype.itemsize
+            content = file.read(wanted + 1)  # and not all that may follow
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{wrong}, and cannot be read: {error}") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise ValueError(f"{wrong}, got neither; a single picture has to lie in a folder")
-    start = 4 + 4 * content[3]
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], ">u4"))
-    dtype = np.dtype(IDX_TYPES[content[2]])
-    wanted = start + dtype.itemsize * int(np.prod(shape, dtype=object))
-    if len(shape) != content[3] or len(content) != wanted:
-        raise ValueError(f"{path} must have {wanted:,} bytes by its header, got {len(content):,}; get it anew")
-    array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    if len(shape) != head[3] or len(content) != wanted:
+        got = "more" if len(content) > wanted else f"{len(content):,}"
+        raise ValueError(f"{path} must have {wanted:,} bytes of numbers by its header, got {got}; get it anew")
+    array = np.frombuffer(content, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="))
 
 
