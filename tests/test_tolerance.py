@@ -150,8 +150,15 @@ def test_a_malformed_tolerance_stops_the_run(run):
     result.stderr.fnmatch_lines(["*cells.ipynb*a tolerance is*digits*"])
 
 
-def test_kernels_round_products_where_that_is_asked_for(run):
-    code = "import jax.numpy as jnp\nx = jnp.full((1, 1), 1 + 2.0**-12)\nprint(float((x @ x)[0, 0]) == 1)"
+ROUNDS = "import jax.numpy as jnp\nx = jnp.full((1, 1), 1 + 2.0**-12)\nprint(float((x @ x)[0, 0]) == 1)"
+IN_A_CHILD = f"""
+import subprocess, sys
+print(subprocess.check_output([sys.executable, "-c", {ROUNDS!r}], text=True).strip())
+"""
+
+
+@pytest.mark.parametrize("code", [ROUNDS, IN_A_CHILD], ids=["kernel", "child"])
+def test_kernels_and_their_children_round_products_where_that_is_asked_for(run, code):
     run((code, "False\n", {})).assert_outcomes(passed=1)
     rounding = ("-p", "rounding", "--round-products", "tf32")
     run((code, "True\n", {}), options=rounding).assert_outcomes(passed=1)

@@ -1,17 +1,16 @@
-"""A plugin for pytest: matrix products rounded as on a GPU or a TPU, in the tests and in the notebooks' kernels.
+"""A plugin for pytest: matrix products rounded as on a GPU or a TPU, in the tests and in the processes that they
+start, such as the notebooks' kernels.
 
 `pytest -p rounding --round-products tf32`, or `bfloat16`.
 """
 
+import os
 from pathlib import Path
 
-import pytest
-from nbval.plugin import IPyNbCell
 from rounded import BFLOAT16, TF32, round_products
 
 BITS = {"tf32": TF32, "bfloat16": BFLOAT16}
-FIRST = "import sys; sys.path.append({folder!r}); from rounded import round_products; round_products({bits})"
-TIMEOUT = 300  # seconds, for importing JAX
+TOOLS = Path(__file__).parent
 
 
 def pytest_addoption(parser):
@@ -20,18 +19,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Round in this process."""
+    """Round in this process, and in its children, whose JAX finds the plugin for JAX on their path."""
     if kind := config.option.round_products:
         round_products(BITS[kind])
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_setup(item):
-    """Round in a notebook's kernel before its first cell."""
-    kind = item.config.option.round_products
-    if kind and isinstance(item, IPyNbCell) and item.cell_num == 0:
-        kernel = item.parent.kernel
-        code = FIRST.format(folder=str(Path(__file__).parents[1]), bits=BITS[kind])
-        message = kernel.execute_cell_input(code, allow_stdin=False)
-        kernel.await_reply(message, timeout=TIMEOUT)
-        kernel.await_idle(message, timeout=TIMEOUT)
+        path = [TOOLS / "rounding_plugin", TOOLS.parent, *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(map(str, path))
+        os.environ["ROUND_PRODUCTS_TO_BITS"] = str(BITS[kind])
