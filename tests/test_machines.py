@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import machines
 import nbformat
 import pytest
@@ -125,6 +126,12 @@ def test_a_recording_of_other_code_is_left_out(workshop):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"code": "other"}))
     machines.set_command.callback(afresh=False)
     assert stated() is None
+
+
+def test_the_report_of_no_machine_fails(workshop):
+    workshop("ELBO -108\n")
+    with pytest.raises(click.ClickException, match="no recording in"):
+        machines.report.callback()
 
 
 @pytest.mark.parametrize("recorded", [None, "loss -108\n"])

@@ -9,10 +9,14 @@ import tarfile
 import tomllib
 from pathlib import Path
 
+import machines
+import nbformat
 import pytest
+import runtime
 
 yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).parents[1]
+SLOW = "mark." + "slow"  # in two parts, as this file has no slow test
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -56,9 +60,52 @@ def sessions():
     return {f"{name}-{v}" if len(found) > 1 else name for name, found in pythons.items() for v in found or [""]}
 
 
-def test_every_machine_is_run_once_a_week():
-    newest = yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text(encoding="utf-8"))
-    assert set(newest["jobs"]["machines"]["strategy"]["matrix"]["machine"]) == sessions()
+@pytest.fixture(scope="module")
+def weekly():
+    """The jobs that run once a week."""
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text(encoding="utf-8"))["jobs"]
+
+
+def test_every_machine_is_run_once_a_week(weekly):
+    assert set(weekly["machines"]["strategy"]["matrix"]["machine"]) == sessions()
+
+
+def test_what_the_machines_record_is_compared_with_the_prose(weekly):
+    given, taken = (
+        next(step["with"] for step in weekly[job]["steps"] if f"actions/{way}-artifact@" in step.get("uses", ""))
+        for job, way in (("machines", "upload"), ("report", "download"))
+    )
+    assert weekly["report"]["needs"] == "machines"
+    assert given["path"] == taken["path"] == machines.RECORDINGS.relative_to(ROOT).as_posix()
+    assert weekly["report"]["steps"][-1]["run"] == "python tests/tools/machines.py report"
+
+
+def test_every_slow_test_is_run_once_a_week_in_the_time_that_it_takes(weekly):
+    parts = weekly["slow"]["strategy"]["matrix"]["include"]
+    files = [name for part in parts for name in part["files"].split()]
+    tests = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(files) == sorted(path.relative_to(ROOT).as_posix() for path in tests if SLOW in tests[path])
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    minutes = dict(re.findall(r"^\| `(\S+\.py)` \| \d+ \| (\d+) \|", text, re.MULTILINE))
+    for part in parts:
+        took = sum(int(minutes.get(name.removeprefix("tests/"), 0)) for name in part["files"].split())
+        assert part["minutes"] >= 15 + 1.5 * took
+
+
+def test_slow_tests_meet_the_pythons_that_they_need(weekly):
+    (setup,) = (step for step in weekly["slow"]["steps"] if "setup-python" in step.get("uses", ""))
+    assert {version for version, _ in runtime.PUBLISHED.values()} < set(setup["with"]["python-version"].splitlines())
+    parts = weekly["slow"]["strategy"]["matrix"]["include"]
+    (python,) = (part["python"] for part in parts if "tests/test_environment.py" in part["files"])
+    assert f"Python {python}." in (ROOT / "tests" / "machines" / "lock.txt").read_text(encoding="utf-8")
+
+
+def test_no_precision_is_set_for_a_whole_process():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "vaelib").rglob("*.py")]
+    for path in ROOT.glob("notebooks/[0-9]*.ipynb"):
+        sources += [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert len(sources) > 300
+    assert not [source for source in sources if "jax_default_matmul_precision" in source.lower()]
 
 
 def test_the_newest_machines_are_the_supported_pythons(project):
