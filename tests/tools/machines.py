@@ -202,7 +202,7 @@ def main():
 def report():
     """Print how far numbers lie from the stored ones; fail where words differ or a digit of the prose does not hold."""
     if not any(RECORDINGS.glob("*.jsonl")):
-        raise click.ClickException(f"no recording in {RECORDINGS}: run a machine first, nox -f tests/noxfile.py -s NAME")
+        raise click.ClickException(f"no recording in {RECORDINGS}: first nox -f tests/noxfile.py -s NAME")
     wrong = False
     for name in names():
         notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
