@@ -118,6 +118,23 @@ def test_the_page_gets_the_images_and_the_kernels_when_it_asks(sent):
     assert weights == b""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        ((None, None, None), []),
+        ((*bars(100), None), ["images", "labels"]),
+        ((bars(100)[0], None, None), ["images"]),
+        ((*bars(100), (6, 6)), ["images", "labels"]),
+        ((*bars(100), (4, 9)), ["images", "labels", "image_shape=(4, 9, 1)"]),
+    ],
+)
+def test_the_page_knows_by_which_arguments_it_got_its_images(sent, arguments, passed):
+    images, labels, shape = arguments
+    lab = vaelib.lab(images, labels, image_shape=shape)
+    lab._answer(lab, {"ask": "open"}, [])
+    assert sent[0][0]["open"]["passed"] == passed
+
+
 def test_the_labs_weights_become_a_model(sent):
     lab = small()
     with pytest.raises(RuntimeError, match="handed over no weights yet"):

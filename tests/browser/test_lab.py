@@ -428,7 +428,7 @@ def test_a_ring_of_points(opened):
     opened.get_by_label("Data", exact=True).select_option("Doersch's ring")
     until(opened, "f.look.x.length === 2")
     assert opened.get_by_label("Data", exact=True).evaluate("e => e === document.activeElement")
-    assert opened.locator("code").inner_text() == 'vaelib.lab(data="ring", likelihood="gaussian", sigma=0.05)'
+    assert opened.locator("code").inner_text() == 'vaelib.lab(data="ring")'
     train(opened, 1500)
     points = 3 * (array(opened, "draws").reshape(-1, 2) - 0.5)
     radii = np.hypot(*points.T)
@@ -457,6 +457,7 @@ def test_images_that_are_passed_in_are_trained_on(page, tmp_path):
         "c => Array.from(c.getContext('2d').getImageData(0, 0, 8, 6).data)"
     )
     np.testing.assert_allclose(np.reshape(original, (6, 8, 4))[..., :3] / 255, stripes[0], atol=0.5 / 255)
+    assert page.locator("code").inner_text() == "vaelib.lab(images, labels, image_shape=(6, 8, 3), hidden=(32,))"
     assert page.get_by_text("Your own digit").count() == 0, "which paper of 28 by 28 pixels is for"
     page.locator("canvas.codes").press("ArrowRight")
     until(page, "f.look.index === 1")
@@ -518,6 +519,28 @@ def test_a_link_sets_the_controls(page, path):
     assert page.locator("code").inner_text() == 'vaelib.lab(likelihood="gaussian", beta=4, noise=False)'
     href = page.get_by_role("link", name="link to these settings").get_attribute("href")
     assert set(href[1:].split("&")) == {"beta=4", "noise=false", "likelihood=gaussian"}
+
+
+def test_a_link_from_a_page_with_settings_of_its_own_opens_it_as_it_was(page, tmp_path):
+    names = "β, weight of the KL", "σ of the Gaussian"
+
+    def shown():
+        values = [page.get_by_role("slider", name=name).get_attribute("aria-valuetext") for name in names]
+        return *values, page.get_by_label("p(x|z)", exact=True).input_value()
+
+    open_at(page, save_page(tmp_path / "own.html", beta=4, likelihood="gaussian", sigma=0.3).as_uri())
+    link = page.get_by_role("link", name="link to these settings")
+    assert link.get_attribute("href") == "#"
+    set_slider(page, names[0], "1")
+    page.get_by_label("Data", exact=True).select_option("Doersch's ring")
+    until(page, "f.look.x.length === 2")
+    set_slider(page, names[1], "0.1")
+    before = shown()
+    assert before == ("1", "0.1", "gaussian")
+    address = link.evaluate("e => e.href")
+    page.goto("about:blank")
+    open_at(page, address)
+    assert shown() == before
 
 
 def test_a_hidden_tab_rests_and_goes_on(opened):

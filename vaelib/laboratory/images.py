@@ -16,13 +16,17 @@ TENTH = 10
 
 @dataclass(frozen=True)
 class Images:
-    """Training images, held-out images with their labels, the classes' names, and the shape in which they are shown."""
+    """Training images, held-out images with their labels, the classes' names, and the shape in which they are shown.
+
+    `passed` are the arguments of `lab` that say where they come from, in Python's words.
+    """
 
     train: np.ndarray = field(repr=False)
     held_out: np.ndarray = field(repr=False)
     labels: np.ndarray = field(repr=False)
     classes: tuple[str, ...]
     image_shape: tuple[int, int, int]
+    passed: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -73,7 +77,10 @@ def lab_images(
             f"{len(train)} and {len(held_out)}; pass more images or a smaller batch_size"
         )
     shape = checks.drawable(checks.image_shape(image_shape, train.shape[1]))
-    return Images(_bytes(train), _bytes(held_out), held_out_labels.astype(np.uint8), classes, shape)
+    is_usual = shape == checks.image_shape(pixels=train.shape[1])
+    said = {"images": images is not None, "labels": labels is not None, f"image_shape={shape}": not is_usual}
+    passed = tuple(argument for argument, is_needed in said.items() if is_needed)
+    return Images(_bytes(train), _bytes(held_out), held_out_labels.astype(np.uint8), classes, shape, passed)
 
 
 def _bytes(images: Float[np.ndarray, "image pixel"]) -> np.ndarray:

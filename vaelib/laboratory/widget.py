@@ -50,6 +50,7 @@ def opening(images: Images, settings: Settings) -> dict:
         "image_shape": list(images.image_shape),
         "settings": settings.for_page(),
         "defaults": Settings().for_page(),
+        "passed": list(images.passed),
         "classColors": list(class_colors(max(1, len(images.classes)))),
         "ringColors": list(class_colors(10)),
         "classes": list(images.classes),

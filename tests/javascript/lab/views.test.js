@@ -16,6 +16,7 @@ const plain = {
 
 test("settings as a line of code", () => {
   assert.equal(codeOf(plain, plain), "vaelib.lab()");
+  assert.equal(codeOf(plain, plain, ["images", "labels"]), "vaelib.lab(images, labels)");
   const changed = { ...plain, beta: 4, noise: false, likelihood: "gaussian", hidden: [64, 32] };
   const line = codeOf(changed, plain);
   for (const part of ["beta=4", "noise=False", 'likelihood="gaussian"', "hidden=(64, 32,)"]) assert.ok(line.includes(part), line);
@@ -27,8 +28,34 @@ test("settings as a link, there and back", () => {
   assert.equal(fragmentOf(plain, plain), "#");
 });
 
+const ring = { ...plain, data: "ring", likelihood: "gaussian", sigma: 0.05 };
+
+test("a line of code names what differs from the settings that Python starts from, with the ring's for the ring", () => {
+  assert.equal(codeOf(ring, plain), 'vaelib.lab(data="ring")');
+  assert.equal(codeOf({ ...ring, sigma: 0.1 }, plain), 'vaelib.lab(data="ring", sigma=0.1)');
+  assert.equal(codeOf({ ...ring, likelihood: "bernoulli" }, plain), 'vaelib.lab(data="ring", likelihood="bernoulli")');
+});
+
+test("a link names what differs from the page that it leads to", () => {
+  const page = { ...plain, beta: 4, hidden: [64] };
+  assert.equal(fragmentOf(page, page), "#");
+  assert.equal(fragmentOf({ ...page, beta: 1 }, page), "#beta=1");
+});
+
+test("no run is lost by a link, whatever data the page and the run have", () => {
+  const pages = [plain, { ...plain, beta: 4, sigma: 0.3 }, ring, { ...ring, sigma: 0.2 }];
+  const changes = [{}, { beta: 1 }, { sigma: 0.1 }, { sigma: 0.05 }, { likelihood: "bernoulli" }, { likelihood: "gaussian" }];
+  for (const page of pages) {
+    for (const data of ["images", "ring"]) {
+      for (const change of changes) {
+        const run = { ...page, data, ...change };
+        assert.deepEqual(settingsFrom(fragmentOf(run, page), page), run, fragmentOf(run, page));
+      }
+    }
+  }
+});
+
 test("a link to the ring has a likelihood for points, unless it names another", () => {
-  const ring = { ...plain, data: "ring", likelihood: "gaussian", sigma: 0.05 };
   assert.deepEqual(settingsFrom("#data=ring", plain), ring);
   assert.deepEqual(settingsFrom("#sigma=0.2&data=ring", plain), { ...ring, sigma: 0.2 });
 });

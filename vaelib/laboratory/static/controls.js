@@ -137,15 +137,27 @@ function controlPanel(settings, onChange, names = controls().map(({ name }) => n
 }
 
 /**
- * What differs from the settings at the start, as arguments of `vaelib.lab`.
+ * What has to be named to come to these settings from those at the start: other data bring their likelihood along.
  * @param {LabSettings} settings
- * @param {LabSettings} defaults
+ * @param {LabSettings} start
+ * @returns {[string, any][]}
  */
-function codeOf(settings, defaults) {
+function changedFrom(settings, start) {
+  const reached = settings.data === start.data ? start : { ...withData(start, settings.data), data: start.data };
+  return Object.entries(settings).filter(([name, value]) => String(value) !== String(/** @type {any} */ (reached)[name]));
+}
+
+/**
+ * A call of `vaelib.lab` that opens with these settings.
+ * @param {LabSettings} settings
+ * @param {LabSettings} defaults of Python
+ * @param {string[]} passed the arguments for the images, in Python's words
+ */
+function codeOf(settings, defaults, passed = []) {
   const python = (/** @type {any} */ value) =>
     typeof value === "boolean" ? (value ? "True" : "False") : Array.isArray(value) ? `(${value.join(", ")},)` : JSON.stringify(value);
-  const changed = Object.entries(settings).filter(([name, value]) => String(value) !== String(/** @type {any} */ (defaults)[name]));
-  return `vaelib.lab(${changed.map(([name, value]) => `${name}=${python(value)}`).join(", ")})`;
+  const named = changedFrom(settings, defaults).map(([name, value]) => `${name}=${python(value)}`);
+  return `vaelib.lab(${[...passed, ...named].join(", ")})`;
 }
 
 /**
@@ -169,12 +181,12 @@ function settingsFrom(fragment, settings) {
 }
 
 /**
+ * The fragment of a link to a page, which opens it with these settings.
  * @param {LabSettings} settings
- * @param {LabSettings} defaults
+ * @param {LabSettings} start the page's own
  */
-function fragmentOf(settings, defaults) {
-  const changed = controls().map(({ name }) => name).filter(
-    (name) => /** @type {any} */ (settings)[name] !== /** @type {any} */ (defaults)[name],
-  );
-  return `#${changed.map((name) => `${name}=${/** @type {any} */ (settings)[name]}`).join("&")}`;
+function fragmentOf(settings, start) {
+  const known = controls().map(({ name }) => name);
+  const named = changedFrom(settings, start).filter(([name]) => known.includes(name));
+  return `#${named.map(([name, value]) => `${name}=${value}`).join("&")}`;
 }

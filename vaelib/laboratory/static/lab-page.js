@@ -12,5 +12,5 @@ async function openLabPage(page, el) {
   const isHere = typeof page.train === "string";
   const trainLater = Promise.resolve(page.train).then(inflate);
   const data = { pixels: page.pixels, train: isHere ? await trainLater : new Uint8Array(0), heldOut };
-  return openLab({ ...page, settings, kernels, labels, data, trainLater, worker: WORKER, linked: true }, el);
+  return openLab({ ...page, settings, kernels, labels, data, trainLater, worker: WORKER, linked: page.settings }, el);
 }

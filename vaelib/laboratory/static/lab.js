@@ -99,8 +99,8 @@ function openOn(input, el, shown, reopen) {
     top.play.setAttribute("aria-pressed", String(now));
   };
   const say = () => {
-    code.textContent = codeOf(settings, input.defaults);
-    link.setAttribute("href", (input.whole ?? "") + fragmentOf(settings, input.defaults));
+    code.textContent = codeOf(settings, input.defaults, input.passed);
+    link.setAttribute("href", (input.whole ?? "") + fragmentOf(settings, input.linked ?? input.defaults));
   };
   const reset = () => {
     history.clear();

@@ -147,7 +147,8 @@ interface LabInput {
   classWord: string;
   quantityColors: Record<string, string>;
   whole?: string; // the address of the whole lab, of which this is the plane and three switches
-  linked?: boolean; // whether a link to this page sets the controls
+  linked?: LabSettings; // from which a link to this page, or to the whole lab, sets out; without them there is no link
+  passed: string[]; // the arguments of `vaelib.lab` for the images
   onWeights?: (weights: Float32Array, steps: number, settings: LabSettings) => void;
 }
 
