@@ -251,13 +251,15 @@ def test_a_loop_that_breaks_off_leaves_a_checkpoint_of_its_last_epoch(x, tmp_pat
 
 
 def test_a_folder_that_can_not_be_written_is_refused_before_training(x, tmp_path, monkeypatch):
-    def full(*_):
+    def full(path, _):
+        path.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     monkeypatch.setattr("vaelib.training.Training._train_one_epoch", lambda _: pytest.fail("it was trained"))
     with pytest.raises(OSError, match=r"checkpoint '.*a\.safetensors' can not be written: .*No space left"):
         train(x, tmp_path / "a.safetensors", count=1)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -163,6 +163,22 @@ def test_train_resumes(trained, tmp_path):
     assert len(json.loads((folder / "history.json").read_text())["train"]["elbo"]) == 3
 
 
+def test_train_begins_in_a_folder_that_holds_what_a_killed_one_left(tmp_path):
+    left = tmp_path / f".checkpoint.safetensors.{'0f' * 16}"
+    for file in (left, tmp_path / ".checkpoint.safetensors.lock"):
+        file.touch()
+    arguments = ["train", *SMALL, "--no-PRR", "--latent", 3, "--output", tmp_path]
+    refused = run(*arguments, "--resume")
+    assert (refused.exit_code, "leave out --resume" in refused.output) == (1, True)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "wrote checkpoint.safetensors, history.json, model.safetensors to" in result.output
+    assert len(list(tmp_path.iterdir())) == 3
+    (tmp_path / "checkpoint.safetensors").unlink()
+    refused = run(*arguments)
+    assert (refused.exit_code, "is not empty; pass another --output" in refused.output) == (1, True)
+
+
 def test_resume_leaves_a_foreign_folder_alone(tmp_path):
     history = tmp_path / "history.json"
     history.write_text("[1, 2]")

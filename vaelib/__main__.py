@@ -95,17 +95,19 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **option
     import jax
 
     from vaelib import VAE, fit, parallel, salt_and_pepper, save_model
-    from vaelib.files import write_json
+    from vaelib.files import seen, write_json
 
     reconstructions = reconstructions if prr is None else prr
     manifold = manifold if pmlr is None else pmlr
     if manifold and options["latent"] != 2:
         raise click.UsageError(f"--manifold draws a plane and needs --latent 2, got --latent {options['latent']}")
     checkpoint = output / "checkpoint.safetensors"
-    if output.exists() and any(output.iterdir()) and not resume:
-        raise click.ClickException(f"{output} is not empty; pass --resume to go on from it, or another --output")
+    if output.exists() and seen(output) and not resume:
+        remedy = "--resume to go on from it, or another --output" if checkpoint.exists() else "another --output"
+        raise click.ClickException(f"{output} is not empty; pass {remedy}")
     if resume and not checkpoint.exists():
-        raise click.ClickException(f"{output} holds no {checkpoint.name} to go on from; pass another --output")
+        remedy = "pass another --output, or leave out --resume to begin in an empty one"
+        raise click.ClickException(f"{output} holds no {checkpoint.name} to go on from; {remedy}")
     if options["labels"] and options["own"] is None:
         raise click.UsageError("--labels is for pictures of your own; pass --images FILE with it")
     if any(options[name] is not None for name in ("coordinator", "processes", "process")):
@@ -142,7 +144,7 @@ def train(ctx, *, output, resume, reconstructions, prr, manifold, pmlr, **option
         write_json(output / "history.json", {"command": _command(), "source": options["source"], **record})
         _draw(model, test_images, test_labels, options["add_noise"], output, reconstructions, manifold)
         report_terms({name: values[-1] for name, values in history.held_out.items()}, "test images")
-        click.echo(f"wrote {', '.join(sorted(path.name for path in output.iterdir()))} to {output}")
+        click.echo(f"wrote {', '.join(path.name for path in seen(output))} to {output}")
     if history.interrupted:
         ctx.exit(INTERRUPTED)
 

@@ -17,6 +17,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+HIDDEN = re.compile(r"\..+\.([0-9a-f]{32}|lock)")  # temporary files, and locks
 LEFT = 3600  # seconds after which a temporary file is taken for one that a killed process has left
 _claimed: dict[Path, IO] = {}  # the locks that this process holds
 
@@ -79,8 +80,15 @@ def prepare_folder(path: str | os.PathLike, *, claimed: bool = False) -> None:
         claim(path)
         _sweep(target, older=0)
     probe = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    probe.write_bytes(b"\0")
-    probe.unlink(missing_ok=True)  # the process that claims the file may have swept it away
+    try:
+        probe.write_bytes(b"\0")
+    finally:
+        probe.unlink(missing_ok=True)  # the process that claims the file may have swept it away
+
+
+def seen(folder: Path) -> list[Path]:
+    """What lies in a folder, without the locks and temporary files of this module, which a killed process may leave."""
+    return sorted(file for file in folder.iterdir() if not HIDDEN.fullmatch(file.name))
 
 
 def write_json(path: str | os.PathLike, content: dict) -> None:
