@@ -1,15 +1,18 @@
 """The lab's training in WebAssembly against JAX: the same weights, batches and noise, the same gradients and ELBO."""
 
+import ast
 import base64
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import nbformat
 import numpy as np
 import optax
 import pytest
@@ -242,6 +245,51 @@ def test_what_the_notebooks_say_of_the_lab_is_what_it_shows():
         for steps, reading in found["readings"].items():
             for term, value in reading.items():
                 assert value == pytest.approx(shipped[name]["readings"][steps][term], rel=1e-3), (name, term)
+
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+PLACES = """
+import { load } from "./load.js";
+const { controls } = load(["controls.js"], ["controls"]);
+console.log(JSON.stringify(Object.fromEntries(controls().map(({ name, values }) => [name, values]))));
+"""
+# How a control is called in the words before a lab, and the number that follows.
+CALLED = {
+    "beta": r"\\beta|β",
+    "sigma": r"\\sigma|σ of the Gaussian",
+    "learning_rate": "learning rate",
+    "warm_up": "warm-up",
+}
+NUMBER = r"([\d.]*\d)"
+
+
+def told_to_set():
+    """Each setting that a notebook's lab opens with, or that the words before it ask for."""
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        for words, code in itertools.pairwise(cells):
+            if "vaelib.lab(" not in code.source:
+                continue
+            (call,) = (node for node in ast.walk(ast.parse(code.source)) if isinstance(node, ast.Call))
+            yield from ((path.stem, one.arg, ast.literal_eval(one.value)) for one in call.keywords)
+            for name, called in CALLED.items():
+                found = rf'(?:{called})["$]*\s(?:=|to|of)?\s*{NUMBER}(?: and to {NUMBER})?'
+                for numbers in re.findall(found, words.source):
+                    yield from ((path.stem, name, float(number)) for number in numbers if number)
+
+
+def test_what_a_notebook_has_its_reader_set_is_a_place_of_the_control():
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no Node found: install Node 20 or later to test the JavaScript outside a browser")
+    ran = subprocess.run([node, "--input-type=module", "-e", PLACES], cwd=HERE, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    places = json.loads(ran.stdout)
+    told = set(told_to_set())
+    assert {("06_decoders", "sigma", 0.3), ("07_training", "learning_rate", 1.0), ("10_beyond", "beta", 100.0)} <= told
+    told |= {("read_lab", *setting) for _, changed in read_lab.PRESETS.values() for setting in changed.items()}
+    missing = {one for one in told if places.get(one[1]) is not None and one[2] not in places[one[1]]}
+    assert not missing
 
 
 def test_the_labs_javascript():

@@ -16,7 +16,7 @@ function controls() {
   /** @type {LabControl[]} */
   const all = [
     { group: tr("Data, starts anew"), name: "data", label: tr("Data"), options: { images: tr("Images"), ring: tr("Doersch's ring") }, restarts: true },
-    { group: tr("Objective"), name: "beta", label: tr("β, weight of the KL"), values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64, 256], when: (s) => s.kl },
+    { group: tr("Objective"), name: "beta", label: tr("β, weight of the KL"), values: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 100, 256], when: (s) => s.kl },
     { group: tr("Objective"), name: "kl", label: tr("KL to the prior") },
     { group: tr("Objective"), name: "noise", label: tr("Noise in z") },
     { group: tr("Objective"), name: "warm_up", label: tr("Warm-up of β, in steps"), values: [0, 200, 500, 1000, 2000, 5000], when: (s) => s.kl },
