@@ -2,10 +2,11 @@
 trained an epoch; and how much memory `log_evidence` takes.
 
     python tests/benchmarks/bench_training.py                 (pip install -e ".[benchmark]" for the PyTorch lines)
+    python tests/benchmarks/bench_training.py --batch 128 --batch 2048 --batch 16384 --peak TFLOPS        (on a GPU)
 
 Variants take turns in one run, and their ratios are taken turn by turn, because machines are noisy; quote the ratios.
 All train the same network, 784-500-500-z20-500-500-784 with Bernoulli pixels, on the bundled 10,000 digits, with Adam
-and batches of 128.
+and batches of 128, or of those sizes that are asked for: there are at least 8 batches, for which digits are repeated.
 """
 
 import importlib.util
@@ -25,8 +26,9 @@ import optax
 
 import vaelib
 
-BATCH, LATENT, HIDDEN = 128, 20, 500
+LATENT, HIDDEN = 20, 500
 SIZES = [(784, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 2 * LATENT), (LATENT, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 784)]
+FEWEST_STEPS = 8
 FIRST_EPOCH = textwrap.dedent("""
     import sys, jax, vaelib
     vaelib.cache_compiled_programs(sys.argv[1])
@@ -42,7 +44,17 @@ EVIDENCE = textwrap.dedent("""
 """)
 
 
-def hand_written(images):
+def product_flops(batch: int) -> int:
+    """The floating-point operations of one step's matrix products.
+
+    A layer of a → b units takes 2 · batch · a · b of them forward, as many for its weights' gradient, and as many for
+    its inputs' gradient, which the first layer does without: 2 · batch · (3 Σ a b − a₁ b₁).
+    """
+    products = [a * b for a, b in SIZES]
+    return 2 * batch * (3 * sum(products) - products[0])
+
+
+def hand_written(images, batch_size):
     """The least code that trains this VAE in JAX: no module, no history, no checks."""
     optimizer = optax.adam(1e-3)
 
@@ -62,8 +74,8 @@ def hand_written(images):
     @partial(jax.jit, donate_argnums=0)
     def epoch(state, images, key):
         order_key, draw_key = jax.random.split(key)
-        steps = len(images) // BATCH
-        batches = jax.random.permutation(order_key, len(images))[: steps * BATCH].reshape(steps, BATCH)
+        steps = len(images) // batch_size
+        batches = jax.random.permutation(order_key, len(images))[: steps * batch_size].reshape(steps, batch_size)
 
         def step(state, numbered_batch):
             params, optimizer_state = state
@@ -87,14 +99,16 @@ def hand_written(images):
     return run
 
 
-def with_fit(images):
+def with_fit(images, batch_size):
     """The library's loop, called as a reader would."""
     model = vaelib.VAE.create(latent=LATENT, hidden=(HIDDEN, HIDDEN))
     data = jnp.asarray(images)
-    return lambda epochs: vaelib.fit(model, data, jax.random.key(0), epochs=epochs, batch_size=BATCH, progress=False)
+    return lambda epochs: vaelib.fit(
+        model, data, jax.random.key(0), epochs=epochs, batch_size=batch_size, progress=False
+    )
 
 
-def matrix_products(images):
+def matrix_products(images, batch_size):
     """The matrix products of the same steps in the same shapes, forward and back, and nothing else of them."""
 
     def products(x, weights):
@@ -116,7 +130,7 @@ def matrix_products(images):
 
     keys = jax.random.split(jax.random.key(0), len(SIZES))
     weights = [jax.random.normal(k, s) / s[0] ** 0.5 for k, s in zip(keys, SIZES, strict=True)]
-    order = jnp.arange(len(images) // BATCH * BATCH).reshape(-1, BATCH)
+    order = jnp.arange(len(images) // batch_size * batch_size).reshape(-1, batch_size)
     data = jnp.asarray(images)
 
     def run(epochs):
@@ -153,13 +167,13 @@ def torch_step():
     return step
 
 
-def plain_torch(images):
+def plain_torch(images, batch_size):
     """The loop of PyTorch's own VAE example: a DataLoader that shuffles, and the loss summed with .item()."""
     import torch
 
     step = torch_step()
     data = torch.utils.data.TensorDataset(torch.from_numpy(images))
-    loader = torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True, drop_last=True)
+    loader = torch.utils.data.DataLoader(data, batch_size=batch_size, shuffle=True, drop_last=True)
 
     def run(epochs):
         for _ in range(epochs):
@@ -170,14 +184,14 @@ def plain_torch(images):
     return run
 
 
-def compiled_torch(images):
+def compiled_torch(images, batch_size):
     """The tuned loop with its step compiled by torch.compile."""
     import torch
 
-    return tuned_torch(images, torch.compile(torch_step()))
+    return tuned_torch(images, batch_size, torch.compile(torch_step()))
 
 
-def tuned_torch(images, step=None):
+def tuned_torch(images, batch_size, step=None):
     """The same with all that slows it taken out of Python: the data in one tensor, nothing read back in the loop."""
     import torch
 
@@ -185,7 +199,7 @@ def tuned_torch(images, step=None):
 
     def run(epochs):
         for _ in range(epochs):
-            for batch in torch.randperm(len(data))[: len(data) // BATCH * BATCH].view(-1, BATCH):
+            for batch in torch.randperm(len(data))[: len(data) // batch_size * batch_size].view(-1, batch_size):
                 step(data[batch])
 
     return run
@@ -200,15 +214,41 @@ def describe(values) -> str:
 @click.command()
 @click.option("--turns", type=click.IntRange(2), default=8, show_default=True, help="Turns of each variant.")
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True, help="Epochs a turn.")
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(1),
+    multiple=True,
+    default=[128],
+    show_default=True,
+    help="Images a batch; several sizes may be asked for.",
+)
+@click.option(
+    "--peak",
+    type=click.FloatRange(0, min_open=True),
+    help="The device's TFLOPS: print what share the products come to.",
+)
 @click.option("--skip-processes", is_flag=True, help="Leave out start-up time and memory.")
-def main(turns: int, epochs: int, skip_processes: bool):
+def main(turns: int, epochs: int, batches: tuple[int, ...], peak: float | None, skip_processes: bool):
     """Print the ratios and their spread."""
-    images, _ = vaelib.load_mnist("train", limit=10_000)
+    for batch_size in batches:
+        which = f"; batches of {batch_size:,}" if len(batches) > 1 else ""
+        print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, JAX {jax.__version__}; ", end="")
+        print(f"median of {turns} (range){which}")
+        measure_training(turns, epochs, batch_size, peak)
+    if not skip_processes:
+        measure_processes(turns)
+
+
+def measure_training(turns: int, epochs: int, batch_size: int, peak: float | None) -> None:
+    """All variants in turns: images a second, the share of the peak, and what `fit` is to each."""
+    digits, _ = vaelib.load_mnist("train", limit=10_000)
+    images = np.resize(digits, (max(len(digits), FEWEST_STEPS * batch_size), digits.shape[1]))
     makers = {"vaelib.fit": with_fit, "hand-written": hand_written, "its matrix products": matrix_products}
     if importlib.util.find_spec("torch"):
         makers |= {"PyTorch, DataLoader": plain_torch, "PyTorch, one tensor": tuned_torch}
         makers |= {"PyTorch, compiled": compiled_torch}
-    runs = {name: make(images) for name, make in makers.items()}
+    runs = {name: make(images, batch_size) for name, make in makers.items()}
     for run in runs.values():
         run(1)
     rates = {name: [] for name in runs}
@@ -217,14 +257,14 @@ def main(turns: int, epochs: int, skip_processes: bool):
         for name, run in there_and_back:
             start = time.perf_counter()
             run(epochs)
-            rates[name].append(epochs * (len(images) // BATCH * BATCH) / (time.perf_counter() - start) / 1000)
-    print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, JAX {jax.__version__}; median of {turns} (range)")
+            rates[name].append(epochs * (len(images) // batch_size * batch_size) / (time.perf_counter() - start) / 1000)
     for name, values in rates.items():
         print(f"  {name:<28} thousand images/s {describe(values)}")
+        if peak is not None:
+            share = np.multiply(values, 1e3 * product_flops(1) / (peak * 1e12))
+            print(f"  {'':<28} % of the peak     {describe(100 * share)}")
     for name in list(rates)[1:]:
         print(f"  vaelib.fit / {name:<28}      {describe(np.divide(rates['vaelib.fit'], rates[name]))}")
-    if not skip_processes:
-        measure_processes(turns)
 
 
 def measure_processes(turns: int) -> None:
