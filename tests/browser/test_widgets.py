@@ -319,6 +319,12 @@ def test_a_drawing_by_keys(notebook, lab):
     assert np.ptp(drawn.sum(axis=0).nonzero()[0]) < np.ptp(drawn.sum(axis=1).nonzero()[0]), "one vertical stroke"
 
 
+def test_a_live_figures_sliders_have_their_labels_as_names(notebook):
+    assert output(notebook, 5).get_by_role("slider", name="mu", exact=True).count() == 1
+    names = ["mean of q", "scale"]
+    assert [output(notebook, 6).get_by_role("slider", name=name, exact=True).count() for name in names] == [1, 1]
+
+
 def test_live_figure_follows_the_mouse(notebook, lab):
     area = output(notebook, 5)
     area.scroll_into_view_if_needed()
@@ -466,6 +472,9 @@ def test_a_lost_kernel_is_said_and_the_digit_still_moves(notebook, here):
     linear = output(notebook, 2)
     linear.locator(".alert", has_text="The kernel does not answer").wait_for(timeout=60_000)
     assert not linear.locator("canvas").first.is_visible()
+    for cell in (5, 6):
+        output(notebook, cell).get_by_role("alert").filter(has_text="The kernel does not answer").wait_for()
+        assert output(notebook, cell).locator(".vaelib-figure canvas").is_visible()
     # The front end marks its widgets as disconnected, and so moves them.
     area.locator(".widget-hslider.jupyter-widgets-disconnected").first.wait_for()
     before = at(area)

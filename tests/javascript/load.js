@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import vm from "node:vm";
 
 const folder = new URL("../../vaelib/explorer/static/", import.meta.url);
+const SHARED = ["words.js", "notebook.js"].map((file) => `../../widgets/static/${file}`);
 
 class Element {
   constructor(name) {
@@ -50,7 +51,7 @@ class Element {
 
 // The names asked for, out of the files joined; `frames` collects what waits for the next picture on screen.
 export function load(files, names) {
-  const text = ["words.js", ...files].map((file) => readFileSync(new URL(file, folder), "utf8")).join("\n");
+  const text = [...SHARED, ...files].map((file) => readFileSync(new URL(file, folder), "utf8")).join("\n");
   const frames = [];
   const page = {
     document: { createElement: (name) => new Element(name), createElementNS: (_, name) => new Element(name) },

@@ -11,7 +11,7 @@ from vaelib.explorer.encoded_images import DIGITS, EncodedImages
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
-from vaelib.widgets.browser import WithStill
+from vaelib.widgets.browser import NOTEBOOK, WithStill
 
 SHOWN, DRAWS = 10, 2  # real images that stand in for a drawing where there is no kernel, and draws of z for each
 
@@ -27,7 +27,7 @@ def _drawing(sent, sketch: "Sketch") -> bytes:
 class Sketch(WithStill, ModelWidget):
     """A canvas to draw on, q(z|x) on the plane, its reconstruction and a few draws; made by `draw_digit`."""
 
-    _esm = static("words.js", "engine.js", "parts.js", "paper.js", "sketch.js", "sketch-widget.js")
+    _esm = NOTEBOOK + static("engine.js", "parts.js", "paper.js", "sketch.js", "sketch-widget.js")
     needs = ("decode", "encode")
     drawn = traitlets.Bytes().tag(sync=True, from_json=_drawing)
 

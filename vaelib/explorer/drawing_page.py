@@ -13,6 +13,7 @@ from vaelib.explorer.layers import decoder_layers, encoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import deflated_plane, filled_page, weights_text, write_page
 from vaelib.languages import tr
+from vaelib.widgets.browser import shared
 
 
 def save_drawing_page(
@@ -48,7 +49,7 @@ def save_drawing_page(
         "drawing",
         title=title or tr("Draw a digit, and see its code"),
         style=static("vaelib.css", "page.css"),
-        code=static("words.js", "engine.js", "parts.js", "paper.js", "sketch.js", "page.js", "sketch-page.js"),
+        code=shared("words.js") + static("engine.js", "parts.js", "paper.js", "sketch.js", "page.js", "sketch-page.js"),
         state=_state(encoded),
         opens="openSketchPage",
         without=tr("This page encodes the digit itself and needs JavaScript."),

@@ -13,7 +13,7 @@ from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
 from vaelib.explorer.model_widget import ModelWidget, static
 from vaelib.explorer.sheets import sheet
 from vaelib.languages import tr
-from vaelib.widgets.browser import WithStill, finest_step
+from vaelib.widgets.browser import NOTEBOOK, WithStill, finest_step
 
 ROUNDED = 1e-3  # how far a slider of ipywidgets may stand from where it was put
 ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as ignored (Burda et al. 2016, section 5.2)
@@ -25,7 +25,7 @@ class Picture(ModelWidget):
     A model of x given y has `choices`, the labels' names, and `asked`, the number of the one that is asked for.
     """
 
-    _esm = static("words.js", "engine.js", "parts.js", "picture.js", "picture-widget.js")
+    _esm = NOTEBOOK + static("engine.js", "parts.js", "picture.js", "picture-widget.js")
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     caption = traitlets.Unicode().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)

@@ -7,11 +7,10 @@ from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import filled_page, write_page
 from vaelib.languages import tr
 from vaelib.widgets import LiveFigure
-from vaelib.widgets.browser import joined
-from vaelib.widgets.frame import STATIC
+from vaelib.widgets.browser import shared
 from vaelib.widgets.frames import frames_of
 
-PARTS = ("words.js", "engine.js", "parts.js", "page.js")
+PARTS = ("engine.js", "parts.js", "page.js")
 
 
 def save_figure_page(
@@ -54,8 +53,8 @@ def page_of(frames: dict, title: str) -> str:
     return filled_page(
         "figure",
         title=title,
-        style="\n".join([static("vaelib.css", "page.css"), joined("handles.css", folder=STATIC)]),
-        code="\n".join([static(*PARTS), joined("handles.js", folder=STATIC), static("frames.js")]),
+        style="\n".join([static("vaelib.css", "page.css"), shared("handles.css")]),
+        code="\n".join([shared("words.js", "handles.js"), static(*PARTS, "frames.js")]),
         state=frames,
         opens="openFrames",
         without=tr("The sliders need JavaScript."),

@@ -17,6 +17,7 @@ from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.files import write_atomically
 from vaelib.languages import language, page_words, tr
+from vaelib.widgets.browser import shared
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
 COMMENT = re.compile(r"^ *(//|/\*\*|\*).*\n", re.MULTILINE)  # a line of its own; a page's reader has the sources
@@ -85,7 +86,7 @@ def _page(encoded: EncodedImages, title: str) -> str:
         "explorer",
         title=title,
         style=static("vaelib.css", "page.css"),
-        code=static("words.js", "engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"),
+        code=shared("words.js") + static("engine.js", "parts.js", "picture.js", "arithmetic.js", "page.js"),
         state=state,
         opens="openPage",
         without=tr("This page decodes the digit itself and needs JavaScript."),

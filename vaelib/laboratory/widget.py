@@ -21,7 +21,7 @@ from vaelib.laboratory.settings import RING, RING_SHAPE, Settings
 from vaelib.laboratory.weights import flat_weights, model_with, weight_count
 from vaelib.languages import page_words, tr
 from vaelib.models import VAE
-from vaelib.widgets.browser import WithStill
+from vaelib.widgets.browser import WithStill, shared
 
 ENGINE = ("engine.js", "random.js", "places.js", "training.js", "worker.js")
 DRAWN = ("places.js", "colours.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js")
@@ -33,14 +33,14 @@ MOST_STEPS = 2**53  # the largest whole number that the page counts to without a
 @cache
 def worker_text() -> str:
     """The worker's code."""
-    return COMMENT.sub("", explorer_static("words.js") + static(*ENGINE))
+    return COMMENT.sub("", shared("words.js") + static(*ENGINE))
 
 
 @cache
 def page_text() -> str:
     """The code of the controls and views, with the worker's text inside."""
-    shared = explorer_static("words.js", "parts.js", "paper.js")
-    return "\n".join([f"const WORKER = {embedded(worker_text())};", shared, static(*VIEWS)])
+    drawing = explorer_static("parts.js", "paper.js")
+    return "\n".join([f"const WORKER = {embedded(worker_text())};", shared("words.js"), drawing, static(*VIEWS)])
 
 
 def opening(images: Images, settings: Settings) -> dict:

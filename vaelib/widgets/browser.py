@@ -1,6 +1,8 @@
 """What the reader's front end needs before a widget can appear, with ipywidgets 7, which Colab has, as with 8."""
 
 import base64
+from functools import partial
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 import ipywidgets
@@ -9,6 +11,10 @@ import ipywidgets
 def joined(*names: str, folder: Traversable) -> str:
     """Files of the page's own code, joined: a widget's module is a single text and cannot import its neighbours."""
     return "\n".join((folder / name).read_text("utf-8") for name in names)
+
+
+shared = partial(joined, folder=files("vaelib.widgets") / "static")
+NOTEBOOK = shared("words.js", "notebook.js")  # what every widget's code in a notebook begins with
 
 
 def finest_step() -> float | None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from typing import Any
 
 import anywidget
@@ -10,10 +9,8 @@ import ipywidgets
 import traitlets
 from ipywidgets import widget_serialization
 
-from vaelib.languages import tr
-from vaelib.widgets.browser import joined
-
-STATIC = files("vaelib.widgets") / "static"
+from vaelib.languages import page_words
+from vaelib.widgets.browser import NOTEBOOK, shared
 
 
 class Frame(anywidget.AnyWidget):
@@ -23,8 +20,8 @@ class Frame(anywidget.AnyWidget):
     When the sliders rest it asks for the pictures around them, one at a time, so that a drag finds them there.
     """
 
-    _esm = joined("handles.js", "figure-widget.js", folder=STATIC)
-    _css = joined("handles.css", folder=STATIC)
+    _esm = NOTEBOOK + shared("handles.js", "figure-widget.js")
+    _css = shared("handles.css")
     value = traitlets.Bytes().tag(sync=True)
     at = traitlets.List(traitlets.Any()).tag(sync=True)
     width = traitlets.Int().tag(sync=True)
@@ -35,8 +32,7 @@ class Frame(anywidget.AnyWidget):
 
     def __init__(self, draw: Callable[[list], bytes], **state):
         """`draw` makes the picture for the sliders' values."""
-        words = {"now": tr("{alt} Now {places}."), "handle": tr("handle that arrow keys move")}
-        super().__init__(words=words, **state)
+        super().__init__(words=page_words(), **state)
         self._draw_at = draw
         self.on_msg(self._answer)
         self.show()

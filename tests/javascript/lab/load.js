@@ -10,6 +10,6 @@ export const kernels = () => new WebAssembly.Module(kernelBytes);
 
 // The names asked for, out of the files joined and of more text, whose functions take the place of theirs.
 export function load(files, names, more = "") {
-  const text = ["../../explorer/static/words.js", ...files].map((file) => readFileSync(new URL(`static/${file}`, folder), "utf8")).join("\n");
+  const text = ["../../widgets/static/words.js", ...files].map((file) => readFileSync(new URL(`static/${file}`, folder), "utf8")).join("\n");
   return vm.runInThisContext(`(() => {\n${text}\n${more}\nreturn { ${names.join(", ")} };\n})()`);
 }

@@ -68,8 +68,6 @@ function network(header, data) {
 }
 
 const damaged = () => tr("The decoder yields NaN: its weights are damaged. Train or load it again.");
-const silence = () =>
-  tr("The kernel does not answer: it is busy, or it has stopped. If it has stopped, restart it and run this cell again.");
 
 /**
  * Questions to the kernel. It answers when the cells before them are done, so none is given up; `onSilence` is called

@@ -3,7 +3,7 @@
 /**
  * @param {object} parts
  * @param {State} parts.state a widget's model, or the page's own object
- * @param {(State & { comm_live?: boolean })[]} parts.sliders one for each dimension of z: they hold z, nothing else does
+ * @param {State[]} parts.sliders one for each dimension of z: they hold z, nothing else does
  * @param {HTMLElement} parts.el
  * @param {boolean} [parts.carry] whether a motion takes the sliders along; a notebook's would tell the kernel of every step
  */
@@ -115,13 +115,11 @@ function picture({ state, sliders, el, carry = false }) {
     stage.append(figure(pad.svg, tr("Drag the point, or use the arrow keys. The circles are 1, 2 and 3 spreads of N(0, I).")));
   }
   const onMessage = (/** @type {{ glide?: Glide }} */ content) => content.glide && move(content.glide);
-  const onLive = () => {
-    if (sliders.every((slider) => slider.comm_live !== false)) return;
-    if (needsKernel) fail(new Error(silence()));
-    else caption.textContent = `${silence()} ${tr("The sliders still work, the buttons do not.")}`;
+  const lost = (/** @type {string} */ words) => {
+    if (needsKernel) fail(new Error(words));
+    else caption.textContent = `${words} ${tr("The sliders still work, the buttons do not.")}`;
   };
   sliders.forEach((slider) => slider.on("change:value", onSlider));
-  sliders.forEach((slider) => slider.on("comm_live_update", onLive));
   state.on("change:asked", changed);
   ["caption", "original", "message"].forEach((name) => state.on(`change:${name}`, tell));
   state.on("msg:custom", onMessage);
@@ -134,10 +132,10 @@ function picture({ state, sliders, el, carry = false }) {
       show(z());
     },
     fail,
+    lost,
     glide: move,
     stop() {
       sliders.forEach((slider) => slider.off("change:value", onSlider));
-      sliders.forEach((slider) => slider.off("comm_live_update", onLive));
       state.off("change:asked", changed);
       asked.stop();
       ["caption", "original", "message"].forEach((name) => state.off(`change:${name}`, tell));

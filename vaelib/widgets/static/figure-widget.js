@@ -1,7 +1,6 @@
 // The picture of a live figure in a notebook. It keeps the pictures it was sent, so that a slider that comes back to a place
 // shows it at once; while the sliders rest it asks for the places around them.
 
-const REFERENCE = "IPY_MODEL_";
 const REST = 100; // milliseconds without a move
 const MOST_BYTES = 16e6; // of pictures that are kept
 const MOST_PIXELS = 16e6; // of those that are kept decoded, ready to be drawn; 4 bytes each
@@ -140,14 +139,13 @@ function moveSlider(slider, to) {
  * @param {PictureHandle} handle
  * @param {WidgetState[]} sliders
  * @param {HTMLElement} canvas
- * @param {string} kind
  */
-function widgetHandle({ x, y }, sliders, canvas, kind) {
+function widgetHandle({ x, y }, sliders, canvas) {
   const ends = [x, y];
   /** Calls for each direction in which the handle moves. */
   const each = (/** @type {(slider: WidgetState, along: HandleAlong, direction: number) => void} */ move) =>
     ends.forEach((along, direction) => along.slider !== null && move(sliders[along.slider], along, direction));
-  const made = handleOver(canvas, kind, {
+  const made = handleOver(canvas, tr("handle that arrow keys move"), {
     to: (to) => each((slider, along, d) => moveSlider(slider, ({ min, max }) => min + partOf(along, to[d]) * (max - min))),
     by: (steps) => each((slider, _, d) => steps[d] && moveSlider(slider, ({ value, step }) => value + steps[d] * step)),
   });
@@ -162,17 +160,21 @@ function widgetHandle({ x, y }, sliders, canvas, kind) {
 
 /** @param {{ model: WidgetState, el: HTMLElement }} widget */
 async function render({ model, el }) {
-  const ids = model.get("sliders").map((/** @type {string} */ reference) => reference.slice(REFERENCE.length));
-  /** @type {WidgetState[]} */
-  const sliders = await Promise.all(ids.map((/** @type {string} */ id) => model.widget_manager.get_model(id)));
-  const words = model.get("words");
+  speak(model.get("words"));
+  const sliders = await modelsOf(model, model.get("sliders"));
   const canvas = document.createElement("canvas");
   canvas.setAttribute("role", "img");
   canvas.style.width = `${model.get("width")}px`;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const handles = model.get("handles").map((/** @type {PictureHandle} */ handle) => widgetHandle(handle, sliders, canvas, words.handle));
-  el.classList.add("vaelib-figure");
-  el.append(canvas, ...handles.map((/** @type {{ handle: HTMLElement }} */ { handle }) => handle));
+  const handles = model.get("handles").map((/** @type {PictureHandle} */ handle) => widgetHandle(handle, sliders, canvas));
+  const alert = document.createElement("p");
+  alert.setAttribute("role", "alert");
+  alert.className = "alert";
+  alert.hidden = true;
+  const stage = document.createElement("div");
+  stage.className = "vaelib-figure";
+  stage.append(canvas, ...handles.map((/** @type {{ handle: HTMLElement }} */ { handle }) => handle));
+  el.append(stage, alert);
 
   const [pictures, decoded] = [keptPictures(sliders), decodedPictures()];
   const now = () => sliders.map(standsFor);
@@ -190,7 +192,7 @@ async function render({ model, el }) {
     drawn = mine;
     if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height });
     context.drawImage(picture, 0, 0);
-    canvas.setAttribute("aria-label", words.now.replace("{alt}", model.get("alt")).replace("{places}", wordsOf(sliders, at)));
+    canvas.setAttribute("aria-label", tr("{alt} Now {places}.", { alt: model.get("alt"), places: wordsOf(sliders, at) }));
   };
   const ask = () => {
     resting = true;
@@ -242,9 +244,15 @@ async function render({ model, el }) {
   for (const slider of sliders) slider.on("change:value change:index", onSlider);
   model.on("change:value change:at", onValue);
   model.on("msg:custom", onMessage);
+  sliders.forEach((slider) => nameHandles(slider));
+  const hearNoMore = whenKernelIsLost(sliders, (words) => {
+    alert.textContent = words;
+    alert.hidden = false;
+  });
   for (const { show } of handles) show();
   onValue();
   return () => {
+    hearNoMore();
     clearTimeout(rest);
     watcher.disconnect();
     for (const slider of sliders) slider.off("change:value change:index", onSlider);
