@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -65,6 +66,30 @@ def no_figure_stays_open():
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+HOLD = """
+import sys
+from vaelib.files import claim
+claim(sys.argv[1])
+print("claimed", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held_elsewhere():
+    """`with held_elsewhere(path):` another process has claimed the file."""
+
+    @contextmanager
+    def held(path):
+        command = [sys.executable, "-c", HOLD, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout.readline() == b"claimed\n"
+            yield
+            other.communicate()
+
+    return held
 
 
 @pytest.fixture(scope="session")

@@ -289,25 +289,13 @@ def test_a_record_that_lacks_a_part_is_refused(x, tmp_path, missing):
         train(x, path, count=2)
 
 
-HOLD = """
-import sys
-from vaelib.files import claim
-claim(sys.argv[1])
-print("claimed", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_second_training_into_one_checkpoint_is_refused_before_it_disturbs_the_first(x, tmp_path):
+def test_a_second_training_into_one_checkpoint_is_refused_before_it_disturbs_the_first(x, tmp_path, held_elsewhere):
     path, half_written = tmp_path / "run", tmp_path / f".run.{'a' * 32}"
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"claimed\n"
+    with held_elsewhere(path):
         half_written.write_bytes(b"of the other")
         with pytest.raises(BlockingIOError, match=r"checkpoint '.*run' can not be written: another process is writing"):
             train(x, path, count=1)
         assert half_written.exists()
-        other.communicate()
     assert train(x, path, count=1).epochs == 1
     assert [file.name for file in tmp_path.iterdir()] == ["run"]
 

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import vaelib
-from vaelib import pretrained
+from vaelib import pretrained, studies
 from vaelib.pretrained import RESULTS, load_pretrained, pretrained_names
 from vaelib.recipes import RECIPES, Recipe, make_weights
 from vaelib.results import measure
@@ -99,6 +99,29 @@ def test_a_record_says_how_the_weights_were_made_and_what_they_reach(tmp_path, m
     assert record["elbo"] == measure(written, images[:9], binarize=False)["elbo"]
     assert record["elbo_float32"] != record["elbo"]
     assert record["elbo_float32"] == pytest.approx(record["elbo"], abs=0.05)
+
+
+@pytest.mark.parametrize("run", ["pretrain", "study"])
+def test_results_that_another_process_writes_are_refused_before_training(
+    tmp_path, monkeypatch, images, run, held_elsewhere
+):
+    recipe = Recipe(vaelib.VAE.create, {"latent": 2, "pixels": 36}, epochs=1, batch_size=8)
+    monkeypatch.setitem(RECIPES, "own", recipe)
+    monkeypatch.setitem(studies.STUDIES, "own", lambda *_: iter([("a", dict)]))
+    path = tmp_path / "results.json"
+
+    def write():
+        if run == "study":
+            return dict(studies.run_study("own", images, images, path))
+        return make_weights("own", images, images, tmp_path, samples=1, overwrite=False, command="")
+
+    with held_elsewhere(path):
+        with pytest.raises(BlockingIOError, match=r"results '.*results\.json' can not be written: another process is"):
+            write()
+        assert {file.name for file in tmp_path.iterdir()} == {".results.json.lock"}
+    write()
+    assert path.exists()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_recipe_raises_the_weight_of_the_kl_from_0_to_1(images):

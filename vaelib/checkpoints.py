@@ -47,11 +47,7 @@ class Checkpoint:
             raise FileExistsError(
                 f"checkpoint {self._where} exists; pass resume=True to go on from it, or choose another file"
             )
-        try:
-            prepare_folder(self.path, claimed=claimed)
-        except OSError as error:
-            message = f"checkpoint {self._where} can not be written: {error.strerror or error}; choose another folder"
-            raise type(error)(message) from error
+        prepare_folder(self.path, "checkpoint", claimed=claimed)
         return exists
 
     def load(self, state) -> tuple[Any, History]:

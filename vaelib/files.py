@@ -68,22 +68,36 @@ def write_atomically(path: str | os.PathLike, content: bytes, *, overwrite: bool
             temporary.unlink(missing_ok=True)
 
 
-def prepare_folder(path: str | os.PathLike, *, claimed: bool = False) -> None:
+def prepare_folder(path: str | os.PathLike, name: str = "path", *, claimed: bool = False) -> None:
     """Make the folder of a file that is to be written later, with `write_atomically`.
 
     With `claimed` the file is this process's, as by `claim`, and what a killed process has left of it is removed.
-    Raises OSError where nothing can be written there.
+    Raises OSError, of the file by `name`, where nothing can be written there, or another process has claimed it.
     """
     target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if claimed:
-        claim(path)
-        _sweep(target, older=0)
-    probe = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        probe.write_bytes(b"\0")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if claimed:
+            claim(path)
+            _sweep(target, older=0)
+        probe = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            probe.write_bytes(b"\0")
+        finally:
+            probe.unlink(missing_ok=True)  # the process that claims the file may have swept it away
+    except OSError as error:
+        message = f"{name} {str(path)!r} can not be written: {error.strerror or error}; choose another folder"
+        raise type(error)(message) from error
+
+
+@contextmanager
+def claimed(path: str | os.PathLike, name: str) -> Iterator[None]:
+    """Claim a file for as long as something is done that writes it; raises as `prepare_folder`."""
+    try:
+        prepare_folder(path, name, claimed=True)
+        yield
     finally:
-        probe.unlink(missing_ok=True)  # the process that claims the file may have swept it away
+        release(path)
 
 
 def seen(folder: Path) -> list[Path]:

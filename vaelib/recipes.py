@@ -14,6 +14,7 @@ import optax
 
 from vaelib import batches
 from vaelib.conditional import ConditionalVAE
+from vaelib.files import claimed
 from vaelib.history import History
 from vaelib.models import VAE, Autoencoder
 from vaelib.objectives import Objective, elbo, importance_weighted_bound, reconstruction
@@ -135,9 +136,16 @@ def make_weights(
 
     Returns:
         The results, or None where training was interrupted.
+
+    Raises:
+        BlockingIOError: where another process writes its results to the same folder.
     """
-    recipe, folder = RECIPES[name], Path(folder)
-    path, results_file = folder / f"{name}.safetensors", folder / "results.json"
+    with claimed(Path(folder) / "results.json", "results"):
+        return _make_weights(name, images, test_images, Path(folder), samples, overwrite, command)
+
+
+def _make_weights(name: str, images, test_images, folder: Path, samples: int, overwrite: bool, command: str):
+    recipe, path, results_file = RECIPES[name], folder / f"{name}.safetensors", folder / "results.json"
     curve = Curve(results_file, name, test_images, every=recipe.curve_every, binarize=recipe.binarize)
     model, history = recipe.train(images, checkpoint=folder / f"{name}.checkpoint", resume=True, callback=curve.add)
     if history.interrupted:

@@ -89,5 +89,5 @@ def read_results(path: str | PathLike) -> dict:
 
 
 def record_results(path: str | PathLike, name: str, results: dict) -> None:
-    """Put a model's results in the place of its old ones."""
+    """Put a model's results in the place of its old ones; a run that does so has claimed the file."""
     write_json(path, read_results(path) | {name: results})

@@ -16,6 +16,7 @@ from typing import cast
 import numpy as np
 
 from vaelib import checks
+from vaelib.files import claimed
 from vaelib.models import VAE
 from vaelib.results import read_results, record_results
 from vaelib.saving import load_model, save_model
@@ -95,14 +96,16 @@ def load_study_model(name: str) -> VAE:
 def run_study(name: str, images, test_images, path: str | PathLike) -> Iterator[tuple[str, dict]]:
     """Do what is missing of a study, and write it to the file at `path`; yields each entry's name and the entry.
 
-    A `model` among the numbers of an entry goes to a file beside it, in half precision.
+    A `model` among the numbers of an entry goes to a file beside it, in half precision. Raises BlockingIOError where
+    another process does a study into the same file.
     """
     checks.one_of(name, STUDIES, "name")
-    for entry, do in STUDIES[name](images, test_images):
-        if entry not in read_results(path):
-            results = do()
-            if "model" in results:
-                weights = Path(path).with_suffix(".safetensors")
-                save_model(results.pop("model"), weights, dtype="float16", overwrite=True)
-            record_results(path, entry, results)
-        yield entry, read_results(path)[entry]
+    with claimed(path, "results"):
+        for entry, do in STUDIES[name](images, test_images):
+            if entry not in read_results(path):
+                results = do()
+                if "model" in results:
+                    weights = Path(path).with_suffix(".safetensors")
+                    save_model(results.pop("model"), weights, dtype="float16", overwrite=True)
+                record_results(path, entry, results)
+            yield entry, read_results(path)[entry]
