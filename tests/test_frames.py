@@ -62,7 +62,7 @@ def test_a_ready_control_keeps_the_words_of_its_choices(options):
     picture, sent = live.children[1], []
     picture.send = lambda content, buffers: sent.append((content, len(buffers)))
     picture._answer(picture, {"ahead": [1]}, [])
-    assert sent == [({"at": [1]}, 1)]
+    assert sent == [({"at": [1], "said": ""}, 1)]
 
 
 @pytest.mark.parametrize("place", [float("nan"), float("inf")])
@@ -92,7 +92,8 @@ def test_every_frame_is_what_the_figure_shows_there(live):
     assert color["places"] == ["C0", "C1"]
     assert [slider["places"][slider["start"]] for slider in frames["sliders"]] == ["0.3", "2", "C0"]
     assert len(frames["frames"]) == len(mu["places"]) * len(count["places"]) * 2 <= 24
-    places = itertools.product(*(slider["places"] for slider in frames["sliders"]))
+    places = list(itertools.product(*(slider["places"] for slider in frames["sliders"])))
+    assert frames["said"] == [times for _, times, _ in places], "what the title says there"
     for number, (at, times, paint) in enumerate(places):
         live.sliders["mu"].value, live.sliders["count"].value, live.sliders["color"].value = (
             float(at),

@@ -103,7 +103,7 @@ def test_the_page_gets_the_picture_of_a_place_ahead(sent):
     before = live.frame
     live._image._answer(live._image, {"ahead": [1.25, 6, 1]}, [])
     ((content, (ahead,)),) = sent
-    assert content == {"at": [1.25, 6, 1]}
+    assert content == {"at": [1.25, 6, 1], "said": ""}
     assert live.values == {"mu": 0.5, "nu": 3, "color": "red"}
     assert live.frame == before
     live.sliders["mu"].value, live.sliders["nu"].value, live.sliders["color"].value = 1.25, 6, "blue"

@@ -69,13 +69,18 @@ def drawn(text: str) -> str:
     return "\n".join(words for _, words in lines) or text
 
 
+def cells(text: str) -> int:
+    """How many cells of a monospace font a text takes: two for a letter such as 가."""
+    return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+
+
 class Said(str):
     """A text whose width in a format counts cells of a monospace font, of which a letter such as 가 has two."""
 
     def __format__(self, spec: str) -> str:
         """The text in a format that gives an alignment, a width, both or neither."""
         width = PADDED.fullmatch(spec)
-        wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in self)
+        wide = cells(self) - len(self)
         if not width or not wide:
             return super().__format__(spec)
         return super().__format__(f"{width['align']}{max(int(width['cells']) - wide, 0)}")

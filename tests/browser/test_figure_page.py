@@ -13,13 +13,17 @@ def path(tmp_path_factory):
     fig, ax = plt.subplots(figsize=(6, 4))
     (dot,) = ax.plot([], [], "o")
     ax.set(xlim=(-2, 2), ylim=(0, 8))
+    title = ax.set_title(" ")
 
     def update(mu, nu):
         dot.set_data([mu], [nu])
-        return dot
+        title.set_text(f"sum $\\Sigma$\n= {mu + nu:g}")
+        return dot, title
 
     sliders = {"mu": (-2.0, 2.0, 0.0, 0.25), "nu": (0, 8, 4)}
-    live = live_figure(fig, update, handles=[(ax, "mu", "nu")], labels={"mu": "mean"}, alt="A dot.", **sliders)
+    live = live_figure(
+        fig, update, handles=[(ax, "mu", "nu")], labels={"mu": "mean of the whole"}, alt="A dot.", **sliders
+    )
     return save_figure_page(live, tmp_path_factory.mktemp("figure") / "figure.html")
 
 
@@ -29,7 +33,7 @@ def values(page):
 
 def opened(page, path):
     page.goto(path.as_uri())
-    page.get_by_role("img", name="A dot. Now mean 0, nu 4.").wait_for()
+    page.get_by_role("img", name="A dot. Now mean of the whole 0, nu 4.").wait_for()
     return page.locator(".handle")
 
 
@@ -41,10 +45,10 @@ def test_a_handle_follows_the_mouse_and_takes_its_sliders_along(page, path):
     mu, nu = values(page)
     assert mu > 0.5
     assert nu == 4
-    page.get_by_role("img", name=f"A dot. Now mean {mu:g}, nu 4.").wait_for()
+    page.get_by_role("img", name=f"A dot. Now mean of the whole {mu:g}, nu 4.").wait_for()
     assert page.locator("canvas").evaluate("c => c.toDataURL()") != before
     assert abs(handle.bounding_box()["x"] - box["x"] - 120) < 30, "it stands at a place near the mouse"
-    assert handle.get_attribute("aria-label") == f"mean {mu:g}, nu 4"
+    assert handle.get_attribute("aria-label") == f"mean of the whole {mu:g}, nu 4"
 
 
 def test_a_handle_follows_the_keys_to_the_ends_of_its_sliders(page, path):
@@ -65,10 +69,31 @@ def test_a_slider_takes_the_handle_along(page, path):
     handle = opened(page, path)
     before = handle.bounding_box()
     page.get_by_role("slider", name="mean").press("End")
-    page.get_by_role("img", name="A dot. Now mean 2, nu 4.").wait_for()
+    page.get_by_role("img", name="A dot. Now mean of the whole 2, nu 4.").wait_for()
     after = handle.bounding_box()
     assert after["x"] > before["x"] + 50
     assert after["y"] == before["y"]
+
+
+def test_what_is_written_in_the_picture_is_said(page, path):
+    opened(page, path)
+    said = page.get_by_role("status").last
+    assert said.inner_text() == "sum Sigma = 4"
+    page.get_by_role("slider", name="nu").press("End")
+    page.get_by_role("status").filter(has_text="sum Sigma = 8").wait_for(state="attached")
+    box = said.bounding_box()
+    assert max(box["width"], box["height"]) <= 1, "it is in the picture for those who see"
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_tracks_of_all_sliders_begin_at_one_x(page, path, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, path)
+    boxes = [slider.bounding_box() for slider in page.get_by_role("slider").all()]
+    assert boxes[0]["x"] == boxes[1]["x"]
+    assert boxes[0]["width"] == boxes[1]["width"] > 100
+    assert min(box["height"] for box in boxes) >= 44
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_handle_follows_a_finger_on_a_phone(browser, path):

@@ -51,10 +51,12 @@ TWO = """
 fig, ax = plt.subplots(figsize=(6, 3.6), dpi=100)
 (dot,) = ax.plot([], [], "o")
 ax.set(xlim=(-3, 3), ylim=(0, 3))
+title = ax.set_title(" ")
 
 def place(mean, scale):
     dot.set_data([mean], [scale])
-    return dot
+    title.set_text(f"mean + scale = {mean + scale:.1f}")
+    return dot, title
 
 two = live_figure(
     fig, place, mean=(-3.0, 3.0, 0.0, 0.1), scale=(0.0, 3.0, 1.0, 0.1), labels={"mean": "mean of q"},
@@ -323,6 +325,10 @@ def test_a_live_figures_sliders_have_their_labels_as_names(notebook):
     assert output(notebook, 5).get_by_role("slider", name="mu", exact=True).count() == 1
     names = ["mean of q", "scale"]
     assert [output(notebook, 6).get_by_role("slider", name=name, exact=True).count() for name in names] == [1, 1]
+    tracks = [track.bounding_box()["x"] for track in output(notebook, 6).locator(".noUi-base").all()]
+    assert tracks[0] == tracks[1], "one width for all labels"
+    cut = "labels => labels.some((label) => label.scrollWidth > label.clientWidth)"
+    assert not output(notebook, 6).locator(".widget-label").evaluate_all(cut)
 
 
 def test_live_figure_follows_the_mouse(notebook, lab):
@@ -381,8 +387,11 @@ def test_a_handle_in_a_live_figure_takes_its_sliders_along(notebook, lab):
     assert_kernel_has(notebook, lab, mean, scale)
     area.get_by_role("img", name=f"Now {label}").wait_for()
     assert shows_frame(area.locator(".vaelib-figure canvas"), lab.execute(notebook, FRAME.format("two")))
+    said = output(notebook, 6).get_by_role("status")
+    assert said.inner_text() == f"mean + scale = {mean + scale:.1f}"
     handle.press("ArrowUp")
     handle.press("Shift+ArrowLeft")
+    said.filter(has_text=f"mean + scale = {mean - 0.5 + 1.1:.1f}").wait_for(state="attached")
     area.get_by_role("img", name=f"Now mean of q {mean - 0.5:g}, scale 1.1").wait_for()
     assert_kernel_has(notebook, lab, mean - 0.5, 1.1)
 

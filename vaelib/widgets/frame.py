@@ -24,14 +24,15 @@ class Frame(anywidget.AnyWidget):
     _css = shared("handles.css")
     value = traitlets.Bytes().tag(sync=True)
     at = traitlets.List(traitlets.Any()).tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     handles = traitlets.List(traitlets.Dict()).tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **widget_serialization)
 
-    def __init__(self, draw: Callable[[list], bytes], **state):
-        """`draw` makes the picture for the sliders' values."""
+    def __init__(self, draw: Callable[[list], tuple[bytes, str]], **state):
+        """`draw` makes the picture for the sliders' values, and says what is written in it there."""
         super().__init__(words=page_words(), **state)
         self._draw_at = draw
         self.on_msg(self._answer)
@@ -39,9 +40,9 @@ class Frame(anywidget.AnyWidget):
 
     def show(self) -> None:
         """Draw at the sliders' values."""
-        png = self._draw_at([slider.value for slider in self.sliders])
+        png, said = self._draw_at([slider.value for slider in self.sliders])
         with self.hold_sync():
-            self.value, self.at = png, [_place(slider) for slider in self.sliders]
+            self.value, self.said, self.at = png, said, [_place(slider) for slider in self.sliders]
 
     def _answer(self, _, question, __) -> None:
         """Send the picture at the places asked for; none where it can not be drawn, which a move there will say."""
@@ -50,10 +51,11 @@ class Frame(anywidget.AnyWidget):
             return
         try:
             values = [_value(slider, place) for slider, place in zip(self.sliders, places, strict=True)]
-            pictures = [self._draw_at(values)]
+            png, said = self._draw_at(values)
         except Exception:  # no cell to appear under, and nobody has moved there yet
-            pictures = []
-        self.send({"at": places}, pictures)
+            self.send({"at": places}, [])
+        else:
+            self.send({"at": places, "said": said}, [png])
 
 
 def _place(slider: ipywidgets.Widget):

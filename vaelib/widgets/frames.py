@@ -33,12 +33,15 @@ def frames_of(live: LiveFigure, most: int = MOST) -> dict:
         `width`, `height`, `alt`; `sliders`, each with its label, its places as text and the index of its start;
         `handles`, for `x` and `y` the number of a slider and the shares of the picture at its places, or no slider and
         one share; `base`, the picture at the start; and `frames`, one for each place in the order of
-        `itertools.product`: the left and upper edge of what differs from `base`, and its picture. Pictures are WebP in
-        base 64.
+        `itertools.product`: the left and upper edge of what differs from `base`, and its picture; `said`, what
+        the moving texts of each say. Pictures are WebP in base 64.
     """
     start = live.values
     places = {name: _places(slider, _share(live, most)) for name, slider in live.sliders.items()}
-    shown = [_move(live, dict(zip(places, values, strict=True))) for values in itertools.product(*places.values())]
+    shown, said = [], []
+    for values in itertools.product(*places.values()):
+        shown.append(_move(live, dict(zip(places, values, strict=True))))
+        said.append(live.said)
     base, *pictures = _in_few_colors([_move(live, start), *shown])
     return {
         "width": base.width,
@@ -48,6 +51,7 @@ def frames_of(live: LiveFigure, most: int = MOST) -> dict:
         "handles": [_handle(handle, live, list(places.values())) for handle in live.handles],
         "base": _webp(base),
         "frames": [_difference(base, picture) for picture in pictures],
+        "said": said,
     }
 
 

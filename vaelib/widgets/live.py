@@ -6,6 +6,7 @@ which keeps it for the next time.
 
 import html
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import ipywidgets
@@ -14,15 +15,15 @@ import numpy as np
 import PIL.Image
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from vaelib.languages import tr
+from vaelib.languages import cells, tr
 from vaelib.lettering import letter
 from vaelib.widgets.browser import WithStill, finest_step
 from vaelib.widgets.frame import Frame, choices
 from vaelib.widgets.handles import Handle, checked, placed
-
-WIDE = {"description_width": "initial"}
 
 
 class LiveFigure(WithStill, ipywidgets.VBox):
@@ -58,6 +59,11 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         return bytes(self._image.value)
 
     @property
+    def said(self) -> str:
+        """What the texts say that `update` returned, for screen readers; empty where it returned none."""
+        return self._image.said
+
+    @property
     def message(self) -> str:
         """What is shown in place of the picture; empty while all is well."""
         return self._alert.value
@@ -73,10 +79,11 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         self._image.layout.display = "none" if self.message else None
         self._alert.layout.display = None if self.message else "none"
 
-    def _draw(self, values: list) -> bytes:
-        """The frame at these values of the sliders, as PNG."""
+    def _draw(self, values: list) -> tuple[bytes, str]:
+        """The frame at these values of the sliders, as PNG, and what its moving texts say."""
         named = dict(zip(self.sliders, values, strict=True))
-        moving = sorted(_artists(self._update(**named)), key=Artist.get_zorder)
+        returned = _artists(self._update(**named))
+        moving = sorted(returned, key=Artist.get_zorder)
         canvas, fig = self._canvas, self._canvas.figure
         parts: list[Artist] = [fig] if self._background is None else moving
         for part in parts:
@@ -91,7 +98,7 @@ class LiveFigure(WithStill, ipywidgets.VBox):
         for artist in moving:
             artist.set_animated(True)
             fig.draw_artist(artist)
-        return _png(canvas)
+        return _png(canvas), _said(returned)
 
     def __repr__(self) -> str:
         """The sliders' names and values."""
@@ -150,18 +157,21 @@ def live_figure(
     labels = labels or {}
     if unknown := sorted(set(labels) - set(sliders)):
         raise ValueError(f"labels names {unknown}, but the sliders are {sorted(sliders)}")
-    controls = {name: _control(name, spec, tr(labels.get(name, name))) for name, spec in sliders.items()}
+    words = {name: tr(labels.get(name, name)) for name in sliders}
+    # One width for all labels, so that the tracks begin at one x; a letter is as wide as a digit or two, and most less.
+    style = {"description_width": f"{1 + max(map(cells, words.values()))}ch"}
+    controls = {name: _control(name, spec, words[name], style) for name, spec in sliders.items()}
     return LiveFigure(fig, update, controls, tr(alt) if alt else "", checked(handles, fig, controls))
 
 
-def _control(name: str, spec, label: str) -> ipywidgets.Widget:
+def _control(name: str, spec, label: str, style: dict) -> ipywidgets.Widget:
     """The control that `spec` asks for."""
     layout = ipywidgets.Layout(width="100%", max_width="600px")
     if isinstance(spec, ipywidgets.Widget) and spec.has_trait("value"):
         return spec
     if isinstance(spec, list) and spec:
         options = [(tr(text), value) for text, value in choices(spec)]
-        return ipywidgets.SelectionSlider(options=options, description=label, style=WIDE, layout=layout)
+        return ipywidgets.SelectionSlider(options=options, description=label, style=style, layout=layout)
     number = int | float | np.integer | np.floating
     if not isinstance(spec, tuple) or len(spec) not in (3, 4) or not all(isinstance(v, number) for v in spec):
         raise TypeError(
@@ -171,7 +181,7 @@ def _control(name: str, spec, label: str) -> ipywidgets.Widget:
     low, high, start, *step = (v.item() if isinstance(v, np.generic) else v for v in spec)
     if not low <= start <= high or low == high or any(s <= 0 for s in step):
         raise ValueError(f"{name} must have low < high, low <= start <= high and a positive step, got {spec!r}")
-    settings = {"min": low, "max": high, "value": start, "description": label, "style": WIDE, "layout": layout}
+    settings = {"min": low, "max": high, "value": start, "description": label, "style": style, "layout": layout}
     if all(isinstance(v, int) for v in spec):
         return ipywidgets.IntSlider(step=step[0] if step else 1, **settings)
     return ipywidgets.FloatSlider(step=step[0] if step else _step(low, high, start), readout_format=".2f", **settings)
@@ -199,6 +209,13 @@ def _artists(returned) -> list[Artist]:
     if isinstance(returned, Iterable) and not isinstance(returned, str):
         return [artist for part in returned for artist in _artists(part)]
     raise TypeError(f"update must return the artists it changed, such as `return line, title`, got {returned!r}")
+
+
+def _said(artists: list[Artist]) -> str:
+    """What the visible texts among these artists say, in one line, formulas without their signs."""
+    texts = [artist.get_text() for artist in artists if isinstance(artist, Text) and artist.get_visible()]
+    plain = (re.sub(r"[\\${}]", "", text) if is_math_text(text) else text for text in texts)
+    return "; ".join(" ".join(text.split()) for text in plain if text.strip())
 
 
 def _png(canvas: FigureCanvasAgg) -> bytes:

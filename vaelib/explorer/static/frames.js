@@ -36,7 +36,7 @@ function placeSlider({ label, places, start }, onMove) {
     input.value = String(place);
     say();
   };
-  const line = element("div", { class: "slider named" }, [element("span", { "aria-hidden": "true" }, [label]), input, output]);
+  const line = element("div", { class: "slider" }, [element("span", { "aria-hidden": "true" }, [label]), input, output]);
   return { line, set };
 }
 
@@ -72,10 +72,11 @@ function placedHandle({ x, y }, canvas, now, onMove) {
  * @param {FramesPage} page
  * @param {HTMLElement} el
  */
-async function openFrames({ width, height, alt, sliders, handles = [], base, frames }, el) {
+async function openFrames({ width, height, alt, sliders, handles = [], base, frames, said = [] }, el) {
   const canvas = element("canvas", { width, height, class: "still", role: "img", "aria-label": alt });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const alert = element("p", { class: "alert", role: "alert", hidden: "" });
+  const words = element("output");
   const fail = () => {
     alert.textContent = tr("The pictures in this page are damaged or cut off. Load the page again.");
     alert.hidden = false;
@@ -89,6 +90,7 @@ async function openFrames({ width, height, alt, sliders, handles = [], base, fra
     (places, { left, upper, image }) => {
       context.drawImage(background, 0, 0);
       if (image) context.drawImage(image, left, upper);
+      words.textContent = said[frameNumber(places, sliders)] ?? "";
       canvas.setAttribute("aria-label", tr("{alt} Now {places}.", { alt, places: wordsAt(places).join(", ") }));
     },
     fail,
@@ -108,7 +110,7 @@ async function openFrames({ width, height, alt, sliders, handles = [], base, fra
   );
   el.classList.add("vaelib");
   const shown = element("div", { class: "vaelib-figure" }, [canvas, ...points.map(({ handle }) => handle)]);
-  el.append(...lines.map(({ line }) => line), shown, alert);
+  el.append(element("div", { class: "places" }, lines.map(({ line }) => line)), shown, words, alert);
   tellHeight();
   /** @type {HTMLImageElement} */
   let background;

@@ -97,4 +97,5 @@ interface FramesPage {
   handles?: { x: PlacedAlong; y: PlacedAlong }[];
   base: string;
   frames: [number, number, string][];
+  said?: string[];
 }

@@ -174,8 +174,11 @@ async function render({ model, el }) {
   const stage = document.createElement("div");
   stage.className = "vaelib-figure";
   stage.append(canvas, ...handles.map((/** @type {{ handle: HTMLElement }} */ { handle }) => handle));
-  el.append(stage, alert);
+  const said = document.createElement("output");
+  el.append(stage, said, alert);
 
+  /** @type {WeakMap<Blob, string>} what is written in a picture */
+  const texts = new WeakMap();
   const [pictures, decoded] = [keptPictures(sliders), decodedPictures()];
   const now = () => sliders.map(standsFor);
   let [turn, drawn, moved] = [0, 0, 0];
@@ -192,6 +195,7 @@ async function render({ model, el }) {
     drawn = mine;
     if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height });
     context.drawImage(picture, 0, 0);
+    said.textContent = texts.get(png) ?? "";
     canvas.setAttribute("aria-label", tr("{alt} Now {places}.", { alt: model.get("alt"), places: wordsOf(sliders, at) }));
   };
   const ask = () => {
@@ -214,14 +218,18 @@ async function render({ model, el }) {
     if (known) draw(known, now());
     soon();
   };
-  const blob = (/** @type {DataView<ArrayBuffer>} */ data) => new Blob([data], { type: "image/png" });
+  const blob = (/** @type {DataView<ArrayBuffer>} */ data, /** @type {string} */ text) => {
+    const png = new Blob([data], { type: "image/png" });
+    texts.set(png, text);
+    return png;
+  };
   /** @type {DataView<ArrayBuffer> | undefined} */
   let last;
   const onValue = () => {
     const value = model.get("value");
     if (value === last) return; // it is called for each of the two that changed
     last = value;
-    const [png, at] = [blob(value), model.get("at")];
+    const [png, at] = [blob(value, model.get("said")), model.get("at")];
     const before = pictures.get(at);
     if (before) decoded.drop(before);
     pictures.set(at, png);
@@ -229,9 +237,9 @@ async function render({ model, el }) {
     else decoded.decode(png);
     soon();
   };
-  const onMessage = (/** @type {{ at: any[] }} */ { at }, /** @type {DataView<ArrayBuffer>[]} */ [png]) => {
+  const onMessage = (/** @type {{ at: any[], said?: string }} */ { at, said: text = "" }, /** @type {DataView<ArrayBuffer>[]} */ [png]) => {
     waiting = false;
-    const picture = png ? blob(png) : null;
+    const picture = png ? blob(png, text) : null;
     pictures.set(at, picture);
     if (picture) decoded.prepare(picture);
     if (resting) ask();
