@@ -188,6 +188,55 @@ def test_at_rest_a_control_changes_the_numbers_at_once(opened):
     assert steps(opened) == 0
 
 
+def test_training_has_a_curve_and_a_bar_of_its_own(opened):
+    said = opened.locator(".bar-of-terms + .says")
+    assert said.inner_text() == "Training: no step yet."
+    opened.get_by_role("button", name="One step").click()
+    until(opened, "f.steps === 1")
+    drawn(opened)
+    recon, kl = opened.evaluate(f"() => {{ const {{ train }} = ({LAST})(); return [train.recon, train.kl]; }}")
+    assert said.inner_text() == f"Training: recon {recon:.1f} − KL {kl:.1f} = {recon - kl:.1f} nats"
+    assert f"recon, training {recon:.1f}" in opened.locator("canvas.curves").first.get_attribute("aria-label")
+    opened.get_by_role("button", name="Reset").click()
+    until(opened, "f.steps === 0")
+    assert said.inner_text() == "Training: no step yet."
+
+
+def test_a_bar_reaches_from_0_to_the_left_where_the_density_is_above_1(page, path):
+    def boxes():
+        drawn(page)
+        return page.locator(".bar-of-terms").first.evaluate(
+            "bar => Array.from(bar.children, (e) => e.getBoundingClientRect()).map(({ left, right }) => [left, right])"
+        )
+
+    open_at(page, f"{path.as_uri()}#data=ring&sigma=0.2")
+    train(page, 1000)
+    recon, kl = held_out(page)
+    assert recon > 0
+    (left, right), (start, end), zero = boxes()
+    assert (right - left) / (end - start) == pytest.approx(recon / kl, rel=0.05)
+    assert right == pytest.approx(start, abs=1.5) == pytest.approx(sum(zero) / 2, abs=1.5)
+
+
+def test_the_spread_of_the_codes_is_said_beside_the_priors(opened):
+    train(opened, 50)
+    drawn(opened)
+    spread = np.sqrt(np.exp(array(opened, "logVar").reshape(-1, 2)).mean(axis=0) + codes(opened).var(axis=0))
+    expected = "over all images: {:.2f} and {:.2f}; the prior's is 1.".format(*spread)
+    assert expected in opened.locator(".codes + .says").inner_text()
+    assert expected in opened.locator("canvas.codes").get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("data", ["images", "ring"])
+def test_each_panel_says_what_to_look_at(page, path, data):
+    open_at(page, f"{path.as_uri()}#data={data}")
+    lines = page.locator(".panel").evaluate_all(
+        "all => all.map((one) => [one.ariaLabel, one.querySelector(':scope > .look-at')?.textContent ?? ''])"
+    )
+    assert len(lines) == {"images": 6, "ring": 4}[data]
+    assert [name for name, line in lines if len(line.split()) < 8] == []
+
+
 def test_the_likelihood_and_sigma(opened):
     assert opened.get_by_role("slider", name="σ of the Gaussian").is_disabled()
     bernoulli = held_out(opened)[0]
@@ -490,6 +539,7 @@ def test_readers_who_ask_for_less_motion_get_less(browser, path):
         open_at(page, path.as_uri())
         page.get_by_role("button", name="Play").click()
         until(page, "f.steps > 0")
+        page.locator(".status", has_text=re.compile(r", [1-9][\d,]* images/s")).wait_for()
         page.evaluate("window.times_ = []")
         page.wait_for_function("() => window.times_.length > 4")
         shortest[motion] = page.evaluate("Math.min(...window.times_.slice(1).map((t, i) => t - window.times_[i]))")
@@ -634,7 +684,7 @@ def test_what_is_drawn_stands_out_from_the_paper(browser, path, scheme):
     page = open_at(watched(context.new_page()), path.as_uri())
     paper = page.locator("canvas.curves").first.evaluate("e => getComputedStyle(e).backgroundColor")
     colors = page.locator(".mark, .piece").evaluate_all("all => all.map((e) => getComputedStyle(e).backgroundColor)")
-    assert len(colors) == 7
+    assert len(colors) == 10
     assert min(contrast(color, paper) for color in colors) >= 3
     train(page, 20)
     for canvas in ("canvas.codes", "canvas.curves"):

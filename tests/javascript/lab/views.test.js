@@ -5,9 +5,12 @@ import { load } from "./load.js";
 const { codeOf, settingsFrom, fragmentOf } = load(["controls.js"], ["codeOf", "settingsFrom", "fragmentOf"]);
 const { activeAxes, reachOf } = load(["places.js"], ["activeAxes", "reachOf"]);
 const { partedOf, nearestOf } = load(["plane.js"], ["partedOf", "nearestOf"]);
+const { spreadsOf } = load(["plane.js"], ["spreadsOf"]);
 const { listed } = load(["plane.js", "pipeline.js"], ["listed"]);
 const { visible, contrast, partsOf } = load(["colours.js"], ["visible", "contrast", "partsOf"]);
 const { record, ticks } = load(["curves.js"], ["record", "ticks"]);
+const { barsOf } = load(["curves.js"], ["barsOf"]);
+const { fillNormal, uniforms } = load(["random.js"], ["fillNormal", "uniforms"]);
 
 const plain = {
   ...{ data: "images", seed: 0, hidden: [128], latent: 2, batch_size: 64, likelihood: "bernoulli", sigma: 0.1, beta: 1, noise: true, kl: true },
@@ -93,6 +96,17 @@ test("of two values of one step a record keeps the second, as where a control is
   assert.deepEqual(history.lines().elbo, [[0, 1], [5, 3]]);
 });
 
+test("bars of terms have one scale; costs lie to the right of 0, a log density above 0 to its left", () => {
+  assert.deepEqual(barsOf([{ recon: -150, kl: 50 }, { recon: -90, kl: 10 }]), {
+    zero: 0,
+    bars: [{ recon: [0, 75], kl: [75, 100] }, { recon: [0, 45], kl: [45, 50] }],
+  });
+  assert.deepEqual(barsOf([{ recon: 60, kl: 20 }, { recon: -10, kl: 30 }]), {
+    zero: 60,
+    bars: [{ recon: [0, 60], kl: [60, 80] }, { recon: [60, 70], kl: [70, 100] }],
+  });
+});
+
 test("ticks are round and lie between the bounds", () => {
   assert.deepEqual(ticks(-213, -141), [-200, -180, -160]);
   assert.deepEqual(ticks(0, 8), [0, 2, 4, 6, 8]);
@@ -109,6 +123,20 @@ test("how far classes have parted is the share of codes nearest to their own mid
   assert.equal(partedOf(mu, Uint8Array.of(3, 3, 7, 7, 7), 2), 1);
   assert.equal(partedOf(mu, Uint8Array.of(3, 3, 7, 7, 3), 2), 0.8);
   assert.equal(nearestOf([8, 1], mu), 4);
+});
+
+test("the aggregate's spread is that of draws from all q(z|x)", () => {
+  const [count, latent] = [20000, 3];
+  const mu = Float32Array.from({ length: count * latent }, (_, n) => [0, 2, 0.5][n % 3] * (n % 2 ? 1 : -1) + 0.3);
+  const logVar = Float32Array.from({ length: count * latent }, (_, n) => 2 * Math.log([1, 0.1, 0.5][n % 3] * (n % 4 < 2 ? 1 : 2)));
+  const eps = fillNormal(uniforms(0, 0), new Float32Array(count * latent));
+  const z = (j) => Array.from({ length: count }, (_, i) => mu[i * latent + j] + Math.exp(logVar[i * latent + j] / 2) * eps[i * latent + j]);
+  const deviation = (values) => {
+    const mean = values.reduce((a, b) => a + b, 0) / count;
+    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count);
+  };
+  const { variance } = activeAxes(mu, latent);
+  spreadsOf({ logVar, variance }, [0, 1, 2]).forEach((spread, j) => assert.ok(Math.abs(spread / deviation(z(j)) - 1) < 0.02, `${j}: ${spread}`));
 });
 
 // What pages are made of: text and paper of Chromium and of the site, light and dark, and of JupyterLab's themes.

@@ -85,22 +85,49 @@ function curves(name, lines) {
 }
 
 /**
- * What an image costs, in nats: -log p(x|z) and the KL side by side.
+ * Where the pieces of bars of terms begin and end, in hundredths of their common length, and where 0 lies: costs, -log p(x|z) and
+ * the KL, to its right, and a log p(x|z) above 0, as a density may have, to its left.
+ * @param {Terms[]} rows
+ */
+function barsOf(rows) {
+  const pieces = rows.map(({ recon, kl }) => {
+    const cost = Math.max(0, -recon);
+    return { recon: [Math.min(0, -recon), cost], kl: [cost, cost + kl] };
+  });
+  const low = Math.min(...pieces.map(({ recon }) => recon[0]));
+  const high = Math.max(...pieces.map(({ kl }) => kl[1]));
+  const place = (/** @type {number} */ nats) => (100 * (nats - low)) / Math.max(high - low, 1e-9);
+  return { zero: place(0), bars: pieces.map(({ recon, kl }) => ({ recon: recon.map(place), kl: kl.map(place) })) };
+}
+
+/**
+ * What an image costs, in nats, held out and in training: -log p(x|z) and the KL side by side.
  * @param {Record<string, string>} colors
  */
-function costBar(colors) {
-  const terms = ["recon", "kl"];
-  const pieces = terms.map(() => element("span", { class: "piece", "aria-hidden": "true" }));
-  const words = element("p", { class: "terms" });
-  const bar = element("div", { class: "bar-of-terms" }, pieces);
-  const show = (/** @type {Terms} */ { recon, kl }) => {
-    const ink = inkOf(bar);
-    pieces.forEach((piece, i) => (piece.style.background = ink.of(colors[terms[i]])));
-    const total = Math.max(0, -recon) + kl;
-    const shares = [Math.max(0, -recon), kl].map((cost) => (100 * cost) / total);
-    pieces.forEach((piece, i) => (piece.style.width = `${shares[i].toFixed(1)}%`));
-    const values = { recon: recon.toFixed(1), kl: kl.toFixed(1), elbo: (recon - kl).toFixed(1) };
-    words.textContent = tr("recon {recon} − KL {kl} = ELBO {elbo} nats", values);
+function costBars(colors) {
+  const terms = /** @type {("recon" | "kl")[]} */ (["recon", "kl"]);
+  const row = (/** @type {string} */ name) => {
+    const pieces = terms.map(() => element("span", { class: "piece" }));
+    const zero = element("span", { class: "zero" });
+    const bar = element("div", { class: "bar-of-terms", "aria-hidden": "true" }, [...pieces, zero]);
+    return { pieces, zero, bar, words: element("p", { class: name }) };
   };
-  return { box: element("div", {}, [bar, words]), show };
+  const rows = ["terms", "says"].map(row);
+  const show = (/** @type {Terms} */ heldOut, /** @type {Terms | null} */ train) => {
+    const { zero, bars } = barsOf(train ? [heldOut, train] : [heldOut]);
+    rows.forEach((row, i) => {
+      const ink = inkOf(row.bar);
+      row.zero.style.left = `${zero.toFixed(1)}%`;
+      terms.forEach((term, k) => {
+        const [from, to] = bars[i]?.[term] ?? [0, 0];
+        Object.assign(row.pieces[k].style, { background: ink.of(colors[term]), left: `${from.toFixed(1)}%`, width: `${(to - from).toFixed(1)}%` });
+      });
+    });
+    const said = ({ recon, kl } = heldOut) => ({ recon: recon.toFixed(1), kl: kl.toFixed(1), difference: (recon - kl).toFixed(1) });
+    rows[0].words.textContent = tr("Held out: recon {recon} − KL {kl} = ELBO {difference} nats", said());
+    rows[1].words.textContent = train
+      ? tr("Training: recon {recon} − KL {kl} = {difference} nats", said(train))
+      : tr("Training: no step yet.");
+  };
+  return { box: element("div", {}, rows.flatMap(({ bar, words }) => [bar, words])), show };
 }

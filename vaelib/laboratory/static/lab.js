@@ -41,6 +41,18 @@ function openLab(input, el) {
   };
 }
 
+// What to look at in two of the panels.
+const planeLine = () =>
+  [
+    tr("Digits part into regions; with the KL on, all of them together fill the prior's circles, with it off they spread."),
+    tr("Above and beside the plane: a histogram of z ~ q(z|x) over all images, and the prior's density as a line."),
+  ].join(" ");
+const termsLine = () =>
+  [
+    tr("Reconstruction pulls one way, the KL the other; their difference is the ELBO. Held-out terms always have noise and β = 1."),
+    tr("In the bars a cost lies to the right of 0, and a log p(x|z) above 0, which a Gaussian's density may have, to its left."),
+  ].join(" ");
+
 /**
  * @param {LabInput} input
  * @param {HTMLElement} el
@@ -57,6 +69,8 @@ function openOn(input, el, shown, reopen) {
   const history = record();
   /** @type {Frame | null} */
   let frame = null;
+  /** @type {Terms | null} */
+  let trained = null; // the newest terms of the training images
   /** @type {[number, number][]} */
   let seen = [];
   let [playing, resting, waiting, handedOver] = [false, false, false, 0];
@@ -74,12 +88,13 @@ function openOn(input, el, shown, reopen) {
       { key: "heldOutElbo", label: tr("ELBO, held out"), color: quantityColors.elbo },
       { key: "trainElbo", label: tr("recon − KL, training"), color: quantityColors.elbo, thin: true },
       { key: "heldOutRecon", label: tr("recon, held out"), color: quantityColors.recon },
+      { key: "trainRecon", label: tr("recon, training"), color: quantityColors.recon, thin: true },
     ]),
     kl: curves("KL", [
       { key: "heldOutKl", label: tr("KL, held out"), color: quantityColors.kl },
       { key: "trainKl", label: tr("KL, training"), color: quantityColors.kl, thin: true },
     ]),
-    cost: costBar(quantityColors),
+    cost: costBars(quantityColors),
     pictures: isPoint ? pointViews(input) : imageViews(input, () => send("redraw")),
     own: ownDigit(
       (pixels) => look(pixels ? { index: -1, pixels } : { index: 0, pixels: null }),
@@ -104,7 +119,7 @@ function openOn(input, el, shown, reopen) {
   };
   const reset = () => {
     history.clear();
-    seen = [];
+    [seen, trained] = [[], null];
     alert.hidden = true;
     send("reset", { settings });
   };
@@ -148,7 +163,7 @@ function openOn(input, el, shown, reopen) {
   const inFull = () => [
     element("div", { class: "grid" }, [
       element("div", {}, [controls.panel]),
-      panel(tr("The plane of z"), tr("Digits part into regions; with the KL on, all of them together fill the prior's circles, with it off they spread."), [
+      panel(tr("The plane of z"), planeLine(), [
         views.plane.canvas,
         views.plane.says,
         element("div", { class: "checks" }, [
@@ -157,7 +172,7 @@ function openOn(input, el, shown, reopen) {
         ]),
       ]),
       element("div", {}, [
-        panel(tr("The two terms"), tr("Reconstruction pulls one way, the KL the other; their difference is the ELBO. Held-out terms always have noise and β = 1."), [
+        panel(tr("The two terms"), termsLine(), [
           views.cost.box,
           ...[views.terms.canvas, views.terms.legend, views.kl.canvas, views.kl.legend],
         ]),
@@ -178,14 +193,16 @@ function openOn(input, el, shown, reopen) {
   const note = (/** @type {Frame} */ next) => {
     const { steps, train, heldOut } = next;
     if (train) {
+      trained = train;
       history.add("trainElbo", steps, train.recon - train.kl);
+      history.add("trainRecon", steps, train.recon);
       history.add("trainKl", steps, train.kl);
     }
     if (!heldOut) return;
     history.add("heldOutElbo", steps, heldOut.recon - heldOut.kl);
     history.add("heldOutRecon", steps, heldOut.recon);
     history.add("heldOutKl", steps, heldOut.kl);
-    views.cost.show(heldOut);
+    views.cost.show(heldOut, trained);
   };
   const draw = (/** @type {Frame} */ next) => {
     views.plane.draw(next, shape, shown);
@@ -194,7 +211,8 @@ function openOn(input, el, shown, reopen) {
     views.pictures.draw(next);
     views.pipeline.show(next.look, next.look.index >= 0 ? views.plane.nameOf(next.look.index) : tr("your drawing"), next);
     const now = performance.now();
-    seen = [...seen.filter(([time]) => now - time < RATE_SPAN), [now, next.images]];
+    const span = calm.matches ? 3 * CALM_SPAN : RATE_SPAN;
+    seen = [...seen.filter(([time]) => now - time < span), [now, next.images]];
     const rate = seen.length > 1 ? ((next.images - seen[0][1]) / (now - seen[0][0])) * 1000 : 0;
     const speed = next.playing && rate > 0 ? tr(", {rate} images/s", { rate: (Math.round(rate / 100) * 100).toLocaleString("en") }) : "";
     const weight = settings.kl && settings.warm_up ? tr(", β now {beta}", { beta: next.beta.toFixed(2) }) : "";

@@ -49,6 +49,17 @@ function nearestOf(z, points) {
 }
 
 /**
+ * The standard deviations of the aggregate posterior, of z ~ q(z|x) over all images, along these dimensions of z.
+ * @param {Pick<Frame, "logVar" | "variance">} codes
+ * @param {number[]} axes
+ */
+function spreadsOf({ logVar, variance }, axes) {
+  const [latent, count] = [variance.length, logVar.length / variance.length];
+  const inner = (/** @type {number} */ j) => Array.from({ length: count }, (_, i) => Math.exp(logVar[i * latent + j])).reduce((a, b) => a + b, 0) / count;
+  return axes.map((j) => Math.sqrt(inner(j) + variance[j]));
+}
+
+/**
  * @param {Uint8Array} labels
  * @param {{ colors: string[], classes: string[], word: string }} kinds the classes' colours, names, and what a class is called
  * @param {(index: number) => void} onPick called with the image whose code is nearest to a click
@@ -228,6 +239,8 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
     const [a, b] = axes.map((j) => `z${subscript(j + 1)}`);
     const [first, second] = axes.map((j) => frame.variance[j].toFixed(2));
     const words = [tr("{a} to the right, {b} upwards, −{reach} to {reach}. Variance of the means: {first} and {second}.", { a, b, reach, first, second })];
+    const [across, up] = spreadsOf(frame, axes).map((spread) => spread.toFixed(2));
+    words.push(tr("Standard deviation of z over all images: {across} and {up}; the prior's is 1.", { across, up }));
     if (tiled && latent > 2) words.push(tr("The tiles are decoded with 0 in all other dimensions of z."));
     says.textContent = words.join(" ");
     words.unshift(tr("Codes of {count} held-out images.", { count: frame.mu.length / latent }));
