@@ -8,9 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from vaelib import checks
+from vaelib.checkpoints import Checkpoint
+from vaelib.history import History
+from vaelib.models import VAE
+from vaelib.saving import save_model
 from vaelib.storage import read_tensors, write_tensors
 
 REALS = ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn"]
@@ -188,6 +194,52 @@ def test_a_single_flipped_bit_is_found(path):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"some\.safetensors' is damaged: its content is not what was written"):
             read_tensors(path)
+
+
+def content_of(path):
+    """The tensors' bytes and dtypes by name, and the record."""
+    tensors, record = read_tensors(path)
+    arrays = {name: np.asarray(jax.random.key_data(x) if checks.holds_keys(x) else x) for name, x in tensors.items()}
+    return {name: (x.dtype, x.shape, x.tobytes()) for name, x in arrays.items()}, record
+
+
+@pytest.mark.parametrize("kind", ["tensors", "model", "checkpoint"])
+def test_a_file_with_a_flipped_bit_is_refused_or_read_as_it_was(path, kind):
+    """Of a file of a few tensors each bit, of a model and a checkpoint 200 at random."""
+    model = VAE.create(latent=2, hidden=(3,), pixels=9)
+    if kind == "tensors":
+        tensors = {"x": np.linspace(-1, 1, 5), "y": np.arange(3), "key": jax.random.key(0)}
+        write_tensors(path, tensors, {"sigma": 0.1, "name": "π"}, overwrite=False)
+    elif kind == "model":
+        save_model(model, path)
+    else:
+        Checkpoint(path, {"batch_size": 8}).save(nnx.state(model), History())
+    written, content = content_of(path), path.read_bytes()
+    bits = np.arange(8 * len(content))
+    for bit in bits if kind == "tensors" else np.random.default_rng(0).choice(bits, 200, replace=False):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            found = content_of(path)
+        except ValueError:
+            continue
+        assert found == written, f"bit {bit}"
+
+
+@pytest.mark.parametrize(
+    ("length", "header"),
+    [
+        (2**62, b"{}"),
+        (None, b'{"x":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}'),
+        (None, b'{"x":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,8]}}'),
+    ],
+    ids=["a header of 2^62 bytes", "4 TiB that are not there", "4 TiB in 8 bytes"],
+)
+def test_a_header_that_promises_more_than_the_file_holds_is_refused(path, length, header):
+    path.write_bytes((length or len(header)).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(ValueError, match=r"some\.safetensors' must be a whole safetensors file, got a truncated"):
+        read_tensors(path)
 
 
 @pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])

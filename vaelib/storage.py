@@ -7,6 +7,7 @@ what a model was built with, say, or the settings of a training.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ ENCODED = "encoded"  # what the record calls its notes on such bytes, and on ran
 CHECKSUM = "sha256"  # and what it calls the checksum of the tensors and of all else in the record
 # safetensors writes the header's strings in random order: with one alone, equal content gives equal bytes.
 HEADER_KEY = "vaelib"
+DIGEST = re.compile(r"[0-9a-f]{64}")
 DEEPEST = 100  # lists and dicts inside of one another in a record; Python's own limit depends on who calls
 
 
@@ -78,7 +80,8 @@ def read_tensors(path: str | os.PathLike) -> tuple[dict[str, np.ndarray | jax.Ar
     if _is_deeper(record, DEEPEST):
         raise ValueError(f"{where} must hold a record nested at most {DEEPEST} deep, got a damaged or foreign one")
     checksum = record.pop(CHECKSUM, None)  # files of earlier versions have none
-    if checksum not in (None, _checksum(tensors, record)):
+    is_misnamed = checksum is None and any(DIGEST.fullmatch(str(value)) for value in record.values())
+    if is_misnamed or checksum not in (None, _checksum(tensors, record)):
         raise ValueError(f"{where} is damaged: its content is not what was written; restore it, or make it again")
     try:
         return tensors | {
