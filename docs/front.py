@@ -25,7 +25,8 @@ from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import COMMENT, embedded
 from vaelib.figures import CLASS_COLORS, QUANTITY_COLORS
 from vaelib.laboratory.files import static as lab_static
-from vaelib.laboratory.page import TRAINED, page_code, page_state, page_style, state_of
+from vaelib.laboratory.images import TRAINED
+from vaelib.laboratory.page import page_code, page_state, page_style, state_of
 from vaelib.laboratory.widget import prepare
 from vaelib.languages import page_words, tr
 

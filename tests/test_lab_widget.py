@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import zlib
 
 import numpy as np
 import PIL.Image
@@ -13,6 +14,8 @@ import pytest
 import vaelib
 from vaelib.laboratory import Lab, save_page
 from vaelib.laboratory.files import KERNELS
+from vaelib.laboratory.images import lab_images
+from vaelib.laboratory.page import page_state
 from vaelib.laboratory.settings import Settings
 from vaelib.laboratory.weights import flat_weights, model_with, weight_count
 from vaelib.models import VAE, Autoencoder
@@ -223,6 +226,12 @@ def test_a_notebook_keeps_a_few_held_out_images_as_a_picture():
 
 def test_repr_is_what_differs():
     assert repr(small(noise=False)) == "Lab(hidden=(8,), noise=False, batch_size=16)"
+
+
+def test_a_page_trains_on_the_digits_that_the_widget_trains_on():
+    """So that the notebooks' readings of the lab are those of its page, too."""
+    trained = zlib.decompress(base64.b64decode(page_state()["train"]), -zlib.MAX_WBITS)
+    assert trained == lab_images(None, None).train.tobytes()
 
 
 def test_the_page_is_one_small_file_that_asks_for_nothing(tmp_path):

@@ -10,12 +10,10 @@ from vaelib import checks
 from vaelib.explorer.model_widget import static as explorer_static
 from vaelib.explorer.page import deflated, filled_page, write_page
 from vaelib.laboratory.files import KERNELS, static
-from vaelib.laboratory.images import Images
+from vaelib.laboratory.images import TRAINED, Images
 from vaelib.laboratory.settings import Settings
 from vaelib.laboratory.widget import opening, page_text, prepare
 from vaelib.languages import tr
-
-TRAINED = 2000  # images on a page
 
 
 def save_page(
