@@ -17,6 +17,7 @@ import pytest
 import traitlets
 from flax import nnx
 from IPython.core.formatters import DisplayFormatter
+from matplotlib.colors import to_rgb
 from rounded import BFLOAT16, TF32, rounded_products
 
 import vaelib
@@ -26,7 +27,9 @@ from vaelib.explorer import draw_digit, explore, save_drawing_page, save_page, t
 from vaelib.explorer.compiled_model import CompiledModel
 from vaelib.explorer.encoded_images import EncodedImages
 from vaelib.explorer.layers import decoder_layers, encoder_layers
+from vaelib.explorer.model_widget import static
 from vaelib.explorer.page import _close_enough, embedded
+from vaelib.figures.style import class_colors
 from vaelib.linear_gaussian import LinearGaussianVAE
 from vaelib.models import VAE, Autoencoder
 from vaelib.networks import ACTIVATIONS
@@ -435,6 +438,23 @@ def test_explorer_gives_26_classes_26_colours(vae):
     plane = explore(vae, np.zeros((26, 784), np.float32), np.arange(26)).picture.plane
     assert len(set(plane["palette"])) == 26
     assert plane["classes"][25] == "25"
+
+
+@pytest.mark.parametrize("count", [10, 26])
+@pytest.mark.parametrize(("ink", "paper"), [(0.13, 1.0), (0.0, 1.0), (1.0, 0.07)], ids=["JupyterLab", "light", "dark"])
+def test_the_planes_dots_stand_out_from_the_paper(count, ink, paper):
+    css = static("vaelib.css")
+    share = int(re.search(r"var\(--class\) (\d+)%, currentColor", css)[1]) / 100
+    dots = share * np.array([to_rgb(colour) for colour in class_colors(count)]) + (1 - share) * ink
+    luminances = linear(dots) @ [0.2126, 0.7152, 0.0722]
+    high, low = np.maximum(luminances, linear(paper)), np.minimum(luminances, linear(paper))
+    assert ((high + 0.05) / (low + 0.05)).min() >= 3
+
+
+def linear(colour):
+    """The light of an sRGB colour (WCAG 2)."""
+    colour = np.asarray(colour)
+    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
 
 
 def test_explorer_refuses_another_z(vae):

@@ -155,6 +155,49 @@ def test_page_buttons_move_the_digit(opened, model, images):
     np.testing.assert_array_equal(z, [0.0, 0.0])
 
 
+def test_what_was_said_of_a_code_goes_when_the_hand_moves_on(page, path, model):
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    assert page.evaluate("PAGE.codes.length") == 200, "as many images as save_page promises"
+    plane, caption, real = page.locator(".plane"), page.locator(".caption"), page.locator("canvas").nth(1)
+    assert plane.evaluate("e => getComputedStyle(e).userSelect") == "none"
+    page.get_by_role("button", name="Encode a real digit").click()
+    arrive(page)
+    assert caption.inner_text()
+    assert real.is_visible()
+    box = plane.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 120, steps=4)
+    page.mouse.up()
+    assert caption.inner_text() == ""
+    assert not real.is_visible()
+    assert_shows(page, model)
+    page.get_by_role("button", name="Draw from the prior").click()
+    arrive(page)
+    assert caption.inner_text().startswith("A draw from the prior")
+    plane.press("ArrowLeft")
+    assert caption.inner_text() == ""
+    assert_shows(page, model)
+
+
+@pytest.mark.parametrize("width", [390, 560, 1400])
+def test_nothing_jumps_when_a_real_digit_comes(browser, path, width):
+    context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 600)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function("document.querySelector('canvas')?.z")
+    sliders = page.get_by_role("slider")
+    assert min(box.bounding_box()["height"] for box in sliders.all()) >= 44
+    standing = [page.locator("canvas").first, page.locator(".plane"), *sliders.all()]
+    before = [part.bounding_box() for part in standing]
+    page.get_by_role("button", name="Encode a real digit").click()
+    arrive(page)
+    assert page.locator("canvas").nth(1).is_visible()
+    assert [part.bounding_box() for part in standing] == before
+    context.close()
+
+
 def test_the_page_asks_for_a_label(page, tmp_path, images):
     model = load_pretrained("conditional-z2")
     page.goto(save_page(model, tmp_path / "asked.html", *images).as_uri())
