@@ -21,9 +21,11 @@ import untranslated
 import words
 from test_printed import alike
 
+import vaelib
 from vaelib import lettering
 
 NOTEBOOKS = sorted(editions.ROOT.glob("notebooks/[0-9]*.ipynb"))
+PYPROJECT = (editions.ROOT / "pyproject.toml").read_text(encoding="utf-8")
 LANGUAGES = [path.name for path in editions.LOCALE.iterdir()]
 MARKDOWN = r"""# A heading
 
@@ -163,6 +165,32 @@ def test_the_badges_of_the_readme_are_in_its_language(tmp_path, monkeypatch):
     assert f"]({own})" in badges
     assert "Colab에서 열기: 첫 노트북]" in badges
     assert "Open in" not in badges
+
+
+OPENED_BY_COLAB = {"en": ("main/notebooks", "Open in Colab"), "ko": ("editions/notebooks/ko", "Colab에서 열기")}
+
+
+@pytest.mark.parametrize("repository", ["", "someone/vaelib"])
+@pytest.mark.parametrize("language", editions.LANGUAGES)
+def test_each_card_of_the_front_page_leads_to_colab_where_there_is_a_repository(
+    language, repository, tmp_path, monkeypatch
+):
+    setting = re.sub('^repository = ".*?"', f'repository = "{repository}"', PYPROJECT, flags=re.MULTILINE)
+    (tmp_path / "pyproject.toml").write_text(setting, encoding="utf-8")
+    for name in ("figures", "CITATION.cff"):
+        (tmp_path / name).symlink_to(editions.ROOT / name)
+    monkeypatch.setattr(front, "ROOT", tmp_path)
+    for lab in ("brief_lab", "page_state"):
+        monkeypatch.setattr(front, lab, lambda: {"train": []})
+    try:
+        front.write_front(tmp_path, language)
+    finally:
+        vaelib.language("en")
+    cards = re.findall(r'<li class="card">.*?</li>', (tmp_path / "index.html").read_text(encoding="utf-8"), re.DOTALL)
+    links = [re.findall(r'<a href="(https://colab[^"]*)">([^<]+)</a>', card) for card in cards]
+    folder, said = OPENED_BY_COLAB[language]
+    address = f"https://colab.research.google.com/github/{repository}/blob/{folder}"
+    assert links == [[(f"{address}/{path.name}", said)] * bool(repository) for path in NOTEBOOKS]
 
 
 def without(catalogue, path, folder=None):
