@@ -69,6 +69,17 @@ def test_what_a_reader_is_to_read_is_short(notebook):
     assert not long, f"more than 15 lines in cells {long}: show the idea, and fold the drawing (tag hide-input)"
 
 
+def test_the_words_of_a_picture_are_folded_away_with_its_drawing(notebook):
+    open_ones = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+        and "hide-input" not in cell.metadata.get("tags", [])
+        and re.search(r"\b(alt|caption)=", cell.source)
+    ]
+    assert not open_ones, f"alt or caption in cells {open_ones}: keep the idea, and fold the drawing (tag hide-input)"
+
+
 def test_tolerances_are_well_formed_and_of_cells_that_show_numbers(notebook):
     for cell in notebook.cells:
         if "tolerance" in cell.metadata:
