@@ -5,8 +5,9 @@ import re
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
-from functools import partial
+import types
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +51,74 @@ class Frozen:
         return x
 
 
+class Shifted(Noise):
+    __slots__ = ("shift",)
+
+    def __init__(self, rate, shift):
+        super().__init__(rate)
+        self.shift = shift
+
+
+def guarded(x):
+    try:
+        return x + 1
+    except TypeError:
+        return x
+
+
+def without_guard():
+    return types.FunctionType(guarded.__code__.replace(co_exceptiontable=b""), globals(), "guarded")
+
+
+def with_attributes(**attributes):
+    """A function with attributes."""
+
+    def own(x):
+        return x
+
+    vars(own).update(attributes)
+    return own
+
+
+def of_a_class(**attributes):
+    """An object whose class has the attributes."""
+    return type("Own", (), {"__module__": __name__, **attributes})()
+
+
+def of_a_data_class(factory, method):
+    @dataclass
+    class Made:
+        rates: list = field(default_factory=factory)
+        at = method
+
+    return Made()
+
+
+def own_module(**attributes):
+    module = types.ModuleType("mine")
+    vars(module).update(attributes)
+    return module
+
+
+def with_module(**attributes):
+    mine = own_module(**attributes)
+    return lambda x: x * mine.RATE
+
+
+def with_package(**attributes):
+    mine = own_module(rates=own_module(**attributes))
+    return lambda x: (lambda y: y * mine.rates.RATE)(x)
+
+
+def with_gradient(factor):
+    @jax.custom_vjp
+    def straight(x):
+        return x
+
+    straight.defvjp(lambda x: (x, None), lambda _, gradient: (factor * gradient,))
+    return straight
+
+
 SETTINGS = {
     "number": lambda: 0.25,
     "closure": lambda: scaled(2.0),
@@ -58,7 +127,51 @@ SETTINGS = {
     "lambda": lambda: lambda step: step + 1,
     "lambda, other constant": lambda: lambda step: step + 2,
     "lambda, other operation": lambda: lambda step: step - 1,
+    "lambda, other function": lambda: lambda x: jnp.floor(x),
+    "lambda, yet another function": lambda: lambda x: jnp.ceil(x),
+    "lambda, other method": lambda: lambda x: x.sum(),
+    "lambda, yet another method": lambda: lambda x: x.mean(),
+    "lambda, other builtin": lambda: lambda x: min(x),
+    "lambda, yet another builtin": lambda: lambda x: max(x),
+    "lambda, inner function": lambda: lambda x: (lambda y: y.sum())(x),
+    "lambda, other inner function": lambda: lambda x: (lambda y: y.mean())(x),
+    "lambda, one argument": lambda: lambda x: x,
+    "lambda, any arguments": lambda: lambda *x: x,
+    "lambda, named arguments": lambda: lambda *, a, b: a - b,
+    "lambda, named the other way round": lambda: lambda *, b, a: b - a,
+    "lambda, a whole power": lambda: lambda x: x**2,
+    "lambda, a power": lambda: lambda x: x**2.0,
+    "guarded": lambda: guarded,
+    "guarded nowhere": without_guard,
     "function of functions": lambda: calls_another,
+    "attribute of a function": lambda: with_attributes(rate=0.1),
+    "attribute of a function, other": lambda: with_attributes(rate=0.2),
+    "attribute of a class": lambda: of_a_class(rate=0.1),
+    "attribute of a class, other": lambda: of_a_class(rate=0.2),
+    "property": lambda: of_a_class(rate=property(lambda self: 0.1)),
+    "property, other": lambda: of_a_class(rate=property(lambda self: 0.2)),
+    "cached property": lambda: of_a_class(rate=cached_property(lambda self: 0.1)),
+    "cached property, other": lambda: of_a_class(rate=cached_property(lambda self: 0.2)),
+    "static method": lambda: of_a_class(rate=staticmethod(lambda x: 0.1)),
+    "static method, other": lambda: of_a_class(rate=staticmethod(lambda x: 0.2)),
+    "class method": lambda: of_a_class(rate=classmethod(lambda x: 0.1)),
+    "class method, other": lambda: of_a_class(rate=classmethod(lambda x: 0.2)),
+    "call": lambda: of_a_class(__call__=lambda self, x: x + 1),
+    "call, other": lambda: of_a_class(__call__=lambda self, x: x + 2),
+    "slot": lambda: Shifted(0.1, 0.2),
+    "slot, other": lambda: Shifted(0.1, 0.3),
+    "data class": lambda: of_a_data_class(list, lambda self, x: x + 1),
+    "data class, other method": lambda: of_a_data_class(list, lambda self, x: x + 2),
+    "data class itself": lambda: type(of_a_data_class(list, None)),
+    "data class itself, other default": lambda: type(of_a_data_class(set, None)),
+    "attribute of a module": lambda: with_module(RATE=0.1),
+    "attribute of a module, other": lambda: with_module(RATE=0.2),
+    "attribute of a package's module": lambda: with_package(RATE=0.1),
+    "attribute of a package's module, other": lambda: with_package(RATE=0.2),
+    "gradient": lambda: with_gradient(1.0),
+    "gradient, other": lambda: with_gradient(2.0),
+    "method of an object": lambda: types.MethodType(lambda self, x: x + 1, Frozen(0.1)),
+    "method of an object, other": lambda: types.MethodType(lambda self, x: x + 2, Frozen(0.1)),
     "salt": lambda: salt_and_pepper(0.1),
     "more salt": lambda: salt_and_pepper(0.9),
     "adam": lambda: optax.adam(1e-3),
@@ -135,6 +248,41 @@ def test_a_global_that_a_function_uses_is_part_of_it(monkeypatch):
     assert describe(scaled(2.0)) != before
 
 
+def test_an_attribute_of_an_imported_module_is_part_of_the_function_that_uses_it(monkeypatch):
+    def imports(x):
+        import mine
+
+        return x * mine.RATE
+
+    monkeypatch.setitem(sys.modules, "mine", own_module(RATE=0.1))
+    before = describe(imports)
+    assert describe(imports) == before
+    monkeypatch.setitem(sys.modules, "mine", own_module(RATE=0.2))
+    assert describe(imports) != before
+
+
+def test_a_module_of_ones_own_as_a_whole_can_not_be_described():
+    mine = own_module(RATE=0.1)
+    for setting in (mine, lambda x: scaled(mine), of_a_class(mine=mine)):
+        with pytest.raises(UndescribableError, match="mine"):
+            describe(setting)
+
+    def relative(x):
+        from . import mine
+
+        return mine.RATE * x
+
+    with pytest.raises(UndescribableError, match="imports"):
+        describe(relative)
+
+
+def test_a_cached_property_that_was_asked_for_changes_nothing():
+    asked, fresh = (of_a_class(rate=cached_property(lambda self: 0.1)) for _ in range(2))
+    type(fresh).rate.__set_name__(type(fresh), "rate")
+    assert asked.rate == 0.1
+    assert describe(asked) == describe(fresh)
+
+
 def test_what_can_not_be_described_is_named():
     with pytest.raises(UndescribableError, match="list_iterator"):
         describe(iter([1]))
@@ -185,6 +333,28 @@ def test_a_model_is_its_class_and_shapes_not_its_weights():
     assert describe_model(VAE.create(**config)) == describe_model(VAE.create(seed=1, **config))
     others = [VAE.create(**(config | change)) for change in ({"latent": 3}, {"activation": "tanh"}, {"hidden": (4, 4)})]
     assert all(describe_model(other) != describe_model(VAE.create(**config)) for other in others)
+
+
+def test_a_subclass_of_a_model_is_described_with_its_attributes():
+    def model(sigma=0.1, private=1.0, **attributes):
+        own = type("Mine", (VAE,), {"__module__": __name__, **attributes})
+        model = own.create(latent=2, hidden=(4,), pixels=9, likelihood="gaussian", sigma=sigma)
+        model._private = private
+        return model
+
+    models = [model(), model(), model(scale=1.0), model(scale=5.0), model(private=2.0), model(sigma=0.2)]
+    described = [json.dumps(describe_model(each)) for each in models]
+    assert described[0] == described[1]
+    assert len(set(described)) == 5
+    assert "pytree" not in described[0]
+
+
+def test_a_model_inside_another_is_described_by_its_configuration():
+    class Holder(nnx.Module):
+        def __init__(self, sigma):
+            self.vae = VAE.create(latent=2, hidden=(4,), pixels=9, likelihood="gaussian", sigma=sigma)
+
+    assert describe_model(Holder(0.1)) != describe_model(Holder(0.2))
 
 
 class OneLayer(nnx.Module):

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "vaelib"
 LAYERS = [
     {"workarounds"},
     {"checks", "compilation", "devices", "files", "interruption", "languages", "rendezvous"},
-    {"batches", "clinic", "eight_bit", "image_files", "lettering", "parallel", "placement", "variables"},
+    {"batches", "clinic", "eight_bit", "image_files", "lettering", "origins", "parallel", "placement", "variables"},
     {"console", "data", "descriptions", "distributions", "figures", "images", "options", "storage", "widgets"},
     {"blocks", "networks", "protocols"},
     {"divergence", "latents", "models", "noising"},

@@ -399,6 +399,13 @@ def test_what_is_no_function_and_no_truth_is_refused(digits, options, message):
         quiet_fit(small_model(), digits, KEY, epochs=1, **options)
 
 
+def test_schedules_that_differ_in_a_function_they_call_train_differently(digits):
+    schedules = (lambda step: jnp.sin(0.5 + step), lambda step: jnp.exp(0.5 + step))
+    options = {"epochs": 1, "batch_size": 16, "progress": False}
+    sine, exponential = (fit(small_model(), digits, jax.random.key(0), beta=beta, **options) for beta in schedules)
+    assert sine.train["elbo"] != exponential.train["elbo"]
+
+
 def test_beta_may_be_a_scalar_array(digits):
     histories = [quiet_fit(small_model(), digits, KEY, epochs=1, beta=beta) for beta in (0.5, jnp.array(0.5))]
     assert histories[0].train == histories[1].train

@@ -6,35 +6,30 @@ and no text that another version of JAX, Flax or Optax would write differently.
 """
 
 import dataclasses
-import dis
 import hashlib
-import sys
+import inspect
 import types
 import zlib
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from functools import cached_property, partial
 
 import jax
 import numpy as np
 from flax import nnx
 
-from vaelib import checks
+from vaelib import checks, origins
+from vaelib.origins import UndescribableError, name_of
 from vaelib.variables import variables_of
 
-# Their functions are known by name and by what they were made with; of all other functions the code is looked at, too.
-LIBRARIES = {"vaelib", "jax", "jaxlib", "flax", "optax", "numpy", "scipy"}
-
-
-class UndescribableError(TypeError):
-    """A value whose content can not be seen from outside."""
+RULES = ("fwd", "bwd", "jvp")  # where `jax.custom_vjp` and `jax.custom_jvp` keep a function's gradient
 
 
 def describe(value) -> object:
     """The value as a tree of lists, texts and numbers for JSON.
 
-    Described are numbers, text, arrays (by checksum), containers, data classes, functions (by name, by what they close
-    over, and outside the libraries by their code and the globals they use), `functools.partial`, bound methods, and
-    objects by their attributes.
+    Described are numbers, text, arrays (by checksum), containers, functions (by name, by what they close over, and
+    outside the libraries by their code and the globals they use), `functools.partial`, bound methods, and objects and
+    classes by their attributes. Of a module of one's own, those attributes are described that a function names.
 
     Raises:
         UndescribableError: for anything else, named.
@@ -45,7 +40,7 @@ def describe(value) -> object:
 def describe_model(model: nnx.Module) -> object:
     """A model by its class, its configuration, and the name, shape and dtype of each of its variables.
 
-    Of a class without a `config` the attributes are looked at. The values of the variables are not part of it.
+    Of a class that is not the library's the attributes are looked at. The values of the variables are not part of it.
     """
     return _structure(model, _Inside())
 
@@ -97,10 +92,15 @@ class Static:
 
 @dataclasses.dataclass(frozen=True)
 class _Inside:
-    """Where a value was met: inside the objects of these ids. With `by_identity`, objects that change have theirs."""
+    """Where a value was met: inside the objects of these ids, in a function that names these names.
+
+    With `by_identity`, objects that change have theirs. `met` are the functions and classes described before.
+    """
 
     ids: tuple[int, ...] = ()
     by_identity: bool = False
+    names: Collection[str] = ()
+    met: dict = dataclasses.field(default_factory=dict)
 
 
 def _described(value, inside: _Inside):
@@ -117,15 +117,15 @@ def _content(value, inside):
     for kinds, describe_kind in _KINDS:
         if isinstance(value, kinds):
             return describe_kind(value, inside)
-    if dataclasses.is_dataclass(value):
-        return [_name(type(value)), _pairs(_fields(value), inside)]
-    if _by_name(value):
-        return _name(value)
+    if origins.is_found_by_name(value):
+        return name_of(value)
     if callable(getattr(value, "__wrapped__", None)):  # compiled by jax.jit, or wrapped by functools.wraps
-        return ["wrapped", _described(value.__wrapped__, inside)]
-    if hasattr(value, "__dict__"):
-        return [_described(type(value), inside), _pairs(vars(value), inside)]
-    raise UndescribableError(f"{value!r} of {_name(type(value))}")
+        rules = {name: rule for name, rule in getattr(value, "__dict__", {}).items() if name in RULES}
+        return ["wrapped", _described(value.__wrapped__, inside), _pairs(rules, inside)]
+    if origins.has_state(value):
+        inside = dataclasses.replace(inside, names=())
+        return [_described(type(value), inside), _pairs(origins.state_of(value), inside)]
+    raise UndescribableError(f"{value!r} of {name_of(type(value))}")
 
 
 def _can_change(value) -> bool:
@@ -133,7 +133,8 @@ def _can_change(value) -> bool:
     settings = getattr(type(value), "__dataclass_params__", None)  # of an instance, and not of the class itself
     if settings is not None:
         return not settings.frozen
-    return not (isinstance(value, _FIXED) or _by_name(value) or callable(getattr(value, "__wrapped__", None)))
+    is_wrapper = callable(getattr(value, "__wrapped__", None))
+    return not (is_wrapper or isinstance(value, _FIXED) or origins.is_found_by_name(value))
 
 
 def _array(array, inside):
@@ -142,7 +143,7 @@ def _array(array, inside):
 
 
 def _sequence(values, inside):
-    kind = "list" if isinstance(values, list) else "tuple" if type(values) is tuple else _name(type(values))
+    kind = type(values).__name__ if type(values) in (list, tuple) else _described(type(values), inside)
     return [kind, *(_described(value, inside) for value in values)]
 
 
@@ -158,20 +159,47 @@ def _partial(made, inside):
     return ["partial", *(_described(part, inside) for part in (made.func, made.args)), _pairs(made.keywords, inside)]
 
 
+def _module(module: types.ModuleType, inside):
+    """A module by name, and if it is nobody's library with what the function around names of it."""
+    if origins.is_library(origins.package_of(module)):
+        return module.__name__
+    used = {name: getattr(module, name) for name in sorted(inside.names) if hasattr(module, name)}
+    if not used:
+        raise UndescribableError(f"{module!r} as a whole")
+    return ["module", module.__name__, _pairs(used, inside)]
+
+
 def _method(method, inside):
-    return ["method", _described(method.__self__, inside), method.__func__.__qualname__]
+    return ["method", _described(method.__self__, inside), _described(method.__func__, inside)]
+
+
+def _once(describe_kind):
+    """A function or a class described where it is met first, and by its number after that: many use one another."""
+
+    def described(value, inside):
+        if id(value) in inside.met:
+            return ["met before", inside.met[id(value)][0]]
+        inside.met[id(value)] = len(inside.met), value
+        return describe_kind(value, inside)
+
+    return described
 
 
 def _function(function, inside):
     """A function by name, with what it closes over and its defaults, and if it is nobody's library, its code."""
-    if _by_name(function) and _in_library(function):
-        return _name(function)
+    if origins.is_found_by_name(function) and origins.is_written_in_library(function):
+        return name_of(function)
+    return _made_function(function, dataclasses.replace(inside, names=origins.names_in(function.__code__)))
+
+
+@_once
+def _made_function(function, inside):
     cells = tuple(_cell(cell) for cell in function.__closure__ or ())
     defaults = tuple((function.__kwdefaults__ or {}).items())
     parts = [_described(part, inside) for part in (cells, function.__defaults__, defaults)]
-    if not _in_library(function):
-        parts.append(_code(function.__code__, function.__globals__, inside))
-    return ["function", _name(function), *parts]
+    if not origins.is_written_in_library(function):
+        parts += [_code(function.__code__, function.__globals__, inside), _pairs(vars(function), inside)]
+    return ["function", name_of(function), *parts]
 
 
 def _cell(cell):
@@ -182,35 +210,47 @@ def _cell(cell):
 
 
 def _code(code, known: dict, inside):
-    """Bytecode and constants of a function, and the values of the globals it names, those of inner functions too."""
-    constants, inner = [], []
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            inner.append(_code(constant, known, inside))
-        else:
-            constants.append(_described(constant, inside))
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    used = {name: known[name] for name in sorted(names) if name in known}
-    return [hashlib.sha256(code.co_code).hexdigest()[:16], constants, inner, _pairs(used, inside)]
+    """What a function does: bytecode, names, constants, how it is called, and the values of the globals it names."""
+    constants = [
+        _code(constant, known, inside) if isinstance(constant, types.CodeType) else _described(constant, inside)
+        for constant in code.co_consts
+    ]
+    takes_any = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    counts = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, takes_any]
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    used = origins.globals_of(code, known)
+    digest = hashlib.sha256(code.co_code + code.co_exceptiontable).hexdigest()[:16]
+    return [digest, list(code.co_names), constants, counts, list(arguments), _pairs(used, inside)]
 
 
 def _class(cls, inside):
-    """A class by name, and if it is nobody's library with its own functions."""
-    if _in_library(cls) or cls.__module__ in sys.stdlib_module_names:
-        return _name(cls)
-    own = {name: value for name, value in vars(cls).items() if isinstance(value, types.FunctionType)}
-    return ["class", _name(cls), [_described(base, inside) for base in cls.__bases__], _pairs(own, inside)]
+    """A class by name, and if it is nobody's library with its own attributes."""
+    return name_of(cls) if origins.is_library(origins.package_of(cls)) else _own_class(cls, inside)
 
 
-def _module(model: nnx.Module, inside):
+@_once
+def _own_class(cls, inside):
+    own = dict(origins.attributes_of_class(cls))
+    return ["class", name_of(cls), [_described(base, inside) for base in cls.__bases__], _pairs(own, inside)]
+
+
+def _property(value, inside):
+    return ["property", *(_described(function, inside) for function in (value.fget, value.fset, value.fdel))]
+
+
+def _decorated(method, inside):
+    return [type(method).__name__, _described(method.__func__, inside)]
+
+
+def _model(model: nnx.Module, inside):
     return [_structure(model, inside), [_described(array, inside) for array in variables_of(model).values()]]
 
 
 def _structure(model: nnx.Module, inside):
-    """A model's class and configuration or, where it has none, its attributes; and its variables' shapes."""
+    """A model's class, its configuration or, where it is not vaelib's, its attributes, and its variables' shapes."""
     variables = [[name, str(array.dtype), list(array.shape)] for name, array in variables_of(model).items()]
-    config = getattr(model, "config", None)
-    attributes = _pairs(config, inside) if isinstance(config, Mapping) else list(_attributes(model, inside))
+    config = _config(model) if origins.package_of(type(model)) == "vaelib" else None
+    attributes = list(_attributes(model, inside)) if config is None else _pairs(config, inside)
     return [_described(type(model), inside), attributes, variables]
 
 
@@ -220,13 +260,22 @@ def _attributes(model: nnx.Module, inside):
     Of a library's layers only numbers and words are: initialisers and the like differ between their versions.
     """
     nodes = dict(nnx.iter_graph(model))
-    for path, value in sorted(nodes.items(), key=lambda item: _dotted(item[0])):
-        if any(str(part).startswith("_") for part in path) or isinstance(value, nnx.Variable):
+    owners: dict = {}
+    for path, value in sorted(nodes.items(), key=lambda item: [str(part) for part in item[0]]):
+        owners[path] = value if isinstance(value, nnx.Module) else owners[path[:-1]]
+        of_library = origins.is_library(origins.package_of(type(owners[path])))
+        private = "_" if of_library else origins.OF_FLAX
+        if any(str(part).startswith(private) for part in path[-1:]) or isinstance(value, nnx.Variable):
             continue
         if isinstance(value, nnx.Module):
-            yield [_dotted(path), _described(type(value), inside)]
-        elif isinstance(value, bool | int | float | str) or not _in_library(type(nodes[path[:-1]])):
+            yield [_dotted(path), _described(type(value), inside), _described(_config(value), inside)]
+        elif not of_library or isinstance(value, bool | int | float | str):
             yield [_dotted(path), _described(value, inside)]
+
+
+def _config(model: nnx.Module) -> Mapping | None:
+    config = getattr(model, "config", None)
+    return config if isinstance(config, Mapping) else None
 
 
 def _dotted(path) -> str:
@@ -237,42 +286,17 @@ def _pairs(mapping, inside):
     return [[_described(key, inside), _described(value, inside)] for key, value in mapping.items()]
 
 
-def _fields(value) -> dict:
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-
-
-def _name(value) -> str:
-    """Module and name; of a library the package alone, inside which things move from version to version."""
-    module = _package(value) if _in_library(value) else getattr(value, "__module__", "")
-    return f"{module}.{getattr(value, '__qualname__', type(value).__qualname__)}"
-
-
-def _in_library(value) -> bool:
-    return _package(value) in LIBRARIES
-
-
-def _package(value) -> str:
-    return (getattr(value, "__module__", None) or "").split(".")[0]
-
-
-def _by_name(value) -> bool:
-    """Whether a module of a library has the value under its own name, as with `jax.nn.relu`."""
-    found = sys.modules.get(getattr(value, "__module__", None) or "")
-    name: str = getattr(value, "__qualname__", "") or getattr(value, "__name__", "<none>")
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found is value
-
-
 _FIXED: tuple[type, ...] = (tuple, frozenset, bytes, complex, type(...), np.generic, np.dtype, jax.Array, partial, type)
-_FIXED += (types.ModuleType, types.MethodType, types.FunctionType)
+_FIXED += (types.ModuleType, types.MethodType, types.FunctionType, slice, range)
+_FIXED += (property, cached_property, staticmethod, classmethod)
 _KINDS: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
-    ((bytes, complex, type(...)), lambda value, inside: repr(value)),
+    ((bytes, complex, range, type(...)), lambda value, inside: repr(value)),
     (np.generic, lambda value, inside: _array(np.asarray(value), inside)),
     ((np.ndarray, jax.Array), _array),
     (np.dtype, lambda value, inside: str(value)),
-    (types.ModuleType, lambda value, inside: value.__name__),
-    (nnx.Module, _module),
+    (slice, lambda value, inside: ["slice", *(_described(p, inside) for p in (value.start, value.stop, value.step))]),
+    (types.ModuleType, _module),
+    (nnx.Module, _model),
     (partial, _partial),
     (Mapping, _mapping),
     ((tuple, list), _sequence),
@@ -280,4 +304,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     (type, _class),
     (types.MethodType, _method),
     (types.FunctionType, _function),
+    (property, _property),
+    (cached_property, lambda value, inside: ["cached property", _described(value.func, inside)]),
+    ((staticmethod, classmethod), _decorated),
 )
