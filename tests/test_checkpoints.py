@@ -64,6 +64,8 @@ CHANGES = {
     "learning_rate, a schedule": (optax.linear_schedule(1e-3, 0, 10), optax.linear_schedule(1e-3, 0, 20)),
     "beta": (1.0, 2.0),
     "beta, a lambda": (lambda step: step * 0.1, lambda step: step * 0.2),
+    "beta, another function": (lambda step: jnp.sin(0.5 + step), lambda step: jnp.exp(0.5 + step)),
+    "beta, a float power": (lambda step: (step + 1) ** 2, lambda step: (step + 1) ** 2.0),
     "objective": (elbo, partial(importance_weighted_bound, num_samples=3)),
     "objective, its number": tuple(partial(importance_weighted_bound, num_samples=k) for k in (2, 3)),
     "binarize": (False, True),
@@ -157,6 +159,15 @@ def test_every_leaf_of_an_optimiser_survives(x, tmp_path, optimizer):
     assert train(x, path, count=3, model=resumed, **options).train == history.train
     for a, b in zip(jax.tree.leaves(nnx.state(whole)), jax.tree.leaves(nnx.state(resumed)), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_parts_of_an_optimisers_state_of_one_name_are_refused_before_training(x, tmp_path, monkeypatch):
+    monkeypatch.setattr("vaelib.training.Training._train_one_epoch", lambda _: pytest.fail("it was trained"))
+    state = {"a.b": jnp.zeros(()), "a": {"b": jnp.ones(())}}
+    optimizer = optax.GradientTransformation(lambda _: state, lambda updates, state, _=None: (updates, state))
+    with pytest.raises(ValueError, match=r"must have different dotted names .*, got 2\.a\.b twice; rename"):
+        train(x, tmp_path / "run", count=1, optimizer=optimizer)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.unwrapped

@@ -5,6 +5,7 @@ replaced atomically after each epoch, so it is always whole.
 """
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -49,6 +50,10 @@ class Checkpoint:
             )
         prepare_folder(self.path, "checkpoint", claimed=claimed)
         return exists
+
+    def check(self, state) -> None:
+        """Refuse a state that the file could not hold."""
+        _names(state)
 
     def load(self, state) -> tuple[Any, History]:
         """The saved state, shaped like the given one, and the history.
@@ -100,7 +105,9 @@ class Checkpoint:
                 f"checkpoint {self._where} is of an earlier vaelib, which did not record all of {', '.join(unknown)}; "
                 f"where they are as they were then, pass vouch_for={tuple(unknown)}, else start a new checkpoint"
             )
-        changed = [_difference(name, saved, now) for name in now if name not in saved or saved[name] != now[name]]
+        changed = [
+            _difference(name, saved, now) for name in now if name not in saved or _differ(saved[name], now[name])
+        ]
         if changed:
             raise ValueError(
                 f"checkpoint {self._where} was made with other settings ({'; '.join(changed)}); use those, or another "
@@ -125,7 +132,15 @@ def _check_kinds(settings, history: History) -> None:
 
 
 def _names(state) -> list[str]:
-    return [leaf_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    """The leaves' dotted names, which are refused where two are the same: one would be written over the other."""
+    names = [leaf_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"the optimiser's state must have different dotted names for a checkpoint, got {twice[0]} twice; rename "
+            "the parts with a dot in a name"
+        )
+    return names
 
 
 def _first_names(state) -> list[str]:
@@ -138,8 +153,17 @@ def _difference(name: str, saved: dict, now: dict) -> str:
     """A changed setting in words, by the first place where the two descriptions part."""
     then, present = saved.get(name, "not recorded"), now[name]
     while isinstance(then, list) and isinstance(present, list) and len(then) == len(present):
-        then, present = next(pair for pair in zip(then, present, strict=True) if pair[0] != pair[1])
+        then, present = next(pair for pair in zip(then, present, strict=True) if _text(pair[0]) != _text(pair[1]))
     return f"{name}: {_short(then)} then, {_short(present)} now"
+
+
+def _differ(then, now) -> bool:
+    """Whether two settings differ; 1 and 1.0 do not, but do inside of a function, which may be another one by them."""
+    return then != now if isinstance(now, int | float) else _text(then) != _text(now)
+
+
+def _text(described) -> str:
+    return json.dumps(described)
 
 
 def _short(value) -> str:

@@ -275,6 +275,7 @@ class Training:
         """Write the checkpoint after each epoch from now on, and where it exists already, go on from it."""
         self._checkpoint = checkpoint
         try:
+            checkpoint.check(self.state)
             if checkpoint.can_be_resumed(resume, claimed=parallel.is_first()):
                 (*variables, self._optimizer_state), self.history = checkpoint.load(self.state)
                 nnx.update(self.model, *variables)
