@@ -28,6 +28,7 @@ from vaelib.laboratory.weights import flat_weights
 from vaelib.models import VAE
 from vaelib.objectives import elbo
 from vaelib.studies import load_study
+from vaelib.studies.ring import doersch_ring
 
 HERE = Path(__file__).parent / "javascript" / "lab"
 BATCH = 64
@@ -48,6 +49,7 @@ SETTINGS = {
     "learning rate 0.004": {"learning_rate": 4e-3},
     "latent 5": {"latent": 5},
     "two hidden layers": {"hidden": (40, 25)},
+    "the ring": {"likelihood": "gaussian", "sigma": 0.05, "pixels": 2},
     "odd sizes": {"hidden": (7,), "latent": 3, "pixels": 30},
 }
 STEPS = 200
@@ -79,9 +81,12 @@ class Case:
             "latent": self.latent,
             "hidden": list(sizes["hidden"]),
         }
-        images = load_mnist("train", limit=1000)[0][:, 784 // 2 - self.pixels // 2 :][:, : self.pixels]
-        self.bytes = np.round(255 * images).astype(np.uint8)
         rng = np.random.default_rng(0)
+        if self.pixels == 2:
+            images = 0.5 + doersch_ring(rng.standard_normal((1000, 2))) / 3
+        else:
+            images = load_mnist("train", limit=1000)[0][:, 784 // 2 - self.pixels // 2 :][:, : self.pixels]
+        self.bytes = np.round(255 * images).astype(np.uint8)
         self.rows = rng.integers(len(images), size=(steps, BATCH))
         self.keys = jax.random.split(jax.random.key(0), steps)
         draw = jax.jit(jax.vmap(lambda key: jax.random.normal(key, (1, BATCH, self.latent))))
