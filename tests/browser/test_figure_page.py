@@ -1,5 +1,7 @@
 """A live figure's page without a kernel: its handles take the sliders along, by mouse, finger and keys."""
 
+import re
+
 import matplotlib.pyplot as plt
 import pytest
 from lab import drag, finger, watched
@@ -35,6 +37,13 @@ def opened(page, path):
     page.goto(path.as_uri())
     page.get_by_role("img", name="A dot. Now mean of the whole 0, nu 4.").wait_for()
     return page.locator(".handle")
+
+
+def test_a_page_whose_pictures_are_cut_off_says_so(page, path, tmp_path):
+    cut = tmp_path / "cut.html"
+    cut.write_text(re.sub(r'("base": ?")[A-Za-z0-9+/=]{20}', r"\1", path.read_text("utf-8")), "utf-8")
+    page.goto(cut.as_uri())
+    page.get_by_role("alert").filter(has_text="damaged or cut off").wait_for()
 
 
 def test_a_handle_follows_the_mouse_and_takes_its_sliders_along(page, path):

@@ -473,6 +473,14 @@ def test_a_drawing_is_followed_and_learned(opened):
     until(opened, "f.look.index === 0")
 
 
+@pytest.mark.parametrize("part", ["kernels", "train", "heldOut"])
+def test_a_page_that_is_damaged_says_so(page, path, tmp_path, part):
+    cut = tmp_path / "cut.html"
+    cut.write_text(re.sub(rf'("{part}": ?")[A-Za-z0-9+/=]{{20}}', r"\1", path.read_text("utf-8")), "utf-8")
+    page.goto(cut.as_uri())
+    page.get_by_role("alert").filter(has_text="damaged or cut off").wait_for()
+
+
 def test_a_ring_of_points(opened):
     opened.get_by_label("Data", exact=True).select_option("Doersch's ring")
     until(opened, "f.look.x.length === 2")

@@ -7,10 +7,19 @@
  */
 async function openLabPage(page, el) {
   tellHeight();
-  const [kernels, heldOut, labels] = await Promise.all([page.kernels, page.heldOut, page.labels].map(inflate));
+  /** @type {Pick<Parameters<typeof openLab>[0], "kernels" | "labels" | "data">} */
+  let parts;
   const settings = settingsFrom(location.hash, page.settings);
-  const isHere = typeof page.train === "string";
   const trainLater = Promise.resolve(page.train).then(inflate);
-  const data = { pixels: page.pixels, train: isHere ? await trainLater : new Uint8Array(0), heldOut };
-  return openLab({ ...page, settings, kernels, labels, data, trainLater, worker: WORKER, linked: page.settings }, el);
+  try {
+    const train = typeof page.train === "string" ? await trainLater : new Uint8Array(0);
+    const [kernels, heldOut, labels] = await Promise.all([page.kernels, page.heldOut, page.labels].map(inflate));
+    parts = { kernels, labels, data: { pixels: page.pixels, train, heldOut } };
+  } catch {
+    const words = tr("The pictures in this page are damaged or cut off. Load the page again.");
+    el.classList.add("vaelib");
+    el.append(element("p", { class: "alert", role: "alert" }, [words]));
+    return;
+  }
+  return openLab({ ...page, settings, ...parts, trainLater, worker: WORKER, linked: page.settings }, el);
 }
