@@ -273,6 +273,29 @@ def test_a_folder_that_can_not_be_written_is_refused_before_training(x, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_is_full_in_the_middle_of_a_training_leaves_what_was_written(x, tmp_path):
+    resource = pytest.importorskip("resource", reason="Windows has no limit for the size of a file")
+    path, limits = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_the_disk(done, *_):
+        if done == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, limits[1]))
+
+    try:
+        with pytest.raises(OSError, match="run' can not be written: File too large") as refused:
+            train(x, path, count=4, callback=fill_the_disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.value.errno == errno.EFBIG
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
+    assert len(storage.read_tensors(path)[1]["history"]["seconds"]) == 2
+    whole, resumed = small_model(), small_model(seed=5)
+    history = fit(whole, x, KEY, epochs=4, batch_size=8, progress=False)
+    assert train(x, path, count=4, model=resumed).train == history.train
+    for a, b in zip(jax.tree.leaves(nnx.state(whole)), jax.tree.leaves(nnx.state(resumed)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize(
     ("path", "kind", "message"),
