@@ -181,7 +181,7 @@ def test_what_was_said_of_a_code_goes_when_the_hand_moves_on(page, path, model):
     assert_shows(page, model)
 
 
-@pytest.mark.parametrize("width", [390, 560, 1400])
+@pytest.mark.parametrize("width", [390, 560, 600, 1400])
 def test_nothing_jumps_when_a_real_digit_comes(browser, path, width):
     context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 600)
     page = context.new_page()
