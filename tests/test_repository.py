@@ -139,6 +139,17 @@ def test_the_notebooks_in_other_languages_are_run_once_and_handed_on():
     assert taken[0]["path"] == "build/notebooks"
 
 
+def test_a_font_with_korean_letters_is_installed_where_korean_pictures_are_made():
+    """Without one they keep their English words, and the tests of them are skipped."""
+    assert "fonts-nanum" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for name, command in (
+        ("site", "python docs/build.py notebooks"),
+        ("newest", 'nox -f tests/noxfile.py -s "$MACHINE"'),
+    ):
+        commands = steps(ROOT / ".github" / "workflows" / f"{name}.yml")
+        assert any("install" in before and "fonts-nanum" in before for before in commands[: commands.index(command)])
+
+
 def test_actions_are_pinned_to_a_commit():
     used = [line for path in WORKFLOWS for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
     assert used
