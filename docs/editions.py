@@ -30,12 +30,13 @@ OPENED = re.compile(r"(?<=/)main(/|\?urlpath=lab/tree/)notebooks/(?=\d)")
 TO_DOCUMENT = re.compile(rf"(?<=\]\()(?<!\[English\]\()({'|'.join(DOCUMENTS)})\.md(?=[#)])")
 OPEN = re.compile(r"Open in (?:Colab|Binder)(?:: the opening notebook)?(?=\])")
 BADGES = ("Open in Colab: the opening notebook", "Open in Binder: the opening notebook")  # the README's, at an address
-SPEAK = """
-
-import vaelib{more}
-
-_ = vaelib.language("{language}")"""
-SAID = "\nfrom vaelib.languages import said"
+INSTALLED = "from vaelib import devices\n"  # the line of the first cell before which there may be no vaelib
+SPEAK = """import vaelib
+from vaelib import devices
+{more}
+_ = vaelib.language("{language}")
+"""
+SAID = "from vaelib.languages import said\n"
 
 # What the kernel is told after a live figure has been shown.
 KEEP = """from vaelib.widgets.frames import save_frames
@@ -114,7 +115,7 @@ def update_documents(language: str) -> None:
 def notebook(path: Path, language: str) -> NotebookNode:
     """The notebook with its prose and what its code prints in the language; not yet run.
 
-    Its first cell makes `vaelib` speak the language.
+    Its first cell makes `vaelib` speak the language, before it says anything.
     """
     made = nbformat.read(path, as_version=4)
     find = lookup(language, f"notebooks/{path.stem}")
@@ -127,7 +128,8 @@ def notebook(path: Path, language: str) -> NotebookNode:
             cell.outputs, cell.execution_count = [], None
     setup = next(cell for cell in made.cells if cell.cell_type == "code")
     by_name = any("said(" in cell.source or "map(said" in cell.source for cell in made.cells)
-    setup.source += SPEAK.format(language=language, more=SAID if by_name else "")
+    install, after = setup.source.split(INSTALLED)
+    setup.source = install + SPEAK.format(language=language, more=SAID if by_name else "") + after.lstrip()
     made.metadata.pop("vaelib", None)
     return made
 

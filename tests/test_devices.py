@@ -4,7 +4,7 @@ import importlib.metadata
 
 import pytest
 
-from vaelib import devices
+from vaelib import devices, languages
 
 
 @pytest.fixture
@@ -44,6 +44,16 @@ def test_a_plugin_that_does_not_fit_is_named_with_the_remedy(installed, cuda, ca
     assert said.startswith(f"jax-{cuda}-plugin 0.7.2 is installed, and jaxlib 0.10.2.")
     assert "computes on the CPU" in said
     assert f'pip install "jax[{cuda}]==0.10.2"' in said
+
+
+def test_a_reader_is_told_in_the_language(installed, monkeypatch, capsys):
+    monkeypatch.setattr(languages, "_spoken", "ko")
+    installed.update({"jaxlib": "0.10.2", "jax-cuda13-plugin": "0.7.2"})
+    devices.explain()
+    said = capsys.readouterr().out
+    assert said.startswith("jax-cuda13-plugin 0.7.2")
+    assert "CPU로 계산합니다" in said
+    assert 'pip install "jax[cuda13]==0.10.2"' in said
 
 
 @pytest.mark.parametrize("plugin", ["0.7", "0.7.20", "0.7.2.1"])

@@ -193,6 +193,13 @@ def test_each_card_of_the_front_page_leads_to_colab_where_there_is_a_repository(
     assert links == [[(f"{address}/{path.name}", said)] * bool(repository) for path in NOTEBOOKS]
 
 
+@every_language
+def test_the_readme_quotes_a_message_as_a_notebook_in_its_language_says_it(language):
+    (said,) = (one for one in words.read(words.path_of(language)) if "figure was not saved as {path}" in one.id)
+    quoted = said.string.partition(": {reason}")[0].replace("{path}", "…")
+    assert f"“{quoted}”" in editions.document_in(language, "README").read_text(encoding="utf-8")
+
+
 def without(catalogue, path, folder=None):
     """Write the catalogue without the translation of its first long text, of a folder's if one is named; say which."""
     emptied = words.read(catalogue)
@@ -306,7 +313,9 @@ vaelib.live_figure(fig, update, n=[1, 2], labels={"n": "epoch"}, alt="A title.")
 def test_a_run_keeps_the_pictures_of_live_figures_for_the_pages_in_its_language(tmp_path, monkeypatch):
     for name in ("ROOT", "RUN", "LIVE"):
         monkeypatch.setattr(editions, name, tmp_path / name.lower())
-    cells = [nbformat.v4.new_code_cell(source) for source in ("import vaelib", LIVE, "len(Out), 'after'")]
+    cells = [
+        nbformat.v4.new_code_cell(source) for source in ("from vaelib import devices\n", LIVE, "len(Out), 'after'")
+    ]
     path = tmp_path / "root" / "notebooks" / "90_tiny.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
@@ -337,7 +346,7 @@ def test_a_run_tells_what_its_pictures_say_in_english(tmp_path, monkeypatch):
     monkeypatch.setattr(editions, "LIVE", tmp_path / "live")
     path = tmp_path / "90_tiny.ipynb"
     for drawn, left in ((WORDS, ["no such words"]), (WORDS.replace("no such words", "epoch"), [])):
-        cells = [nbformat.v4.new_code_cell(source) for source in ("import vaelib", drawn)]
+        cells = [nbformat.v4.new_code_cell(source) for source in ("from vaelib import devices\n", drawn)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
         editions.write_notebook(path, "ko", tmp_path / "run")
         assert untranslated.in_pictures(path, "ko") == left
@@ -358,7 +367,9 @@ def test_a_notebook_changes_in_its_prose_and_what_it_prints_alone(language, path
     english, made = nbformat.read(path, as_version=4), editions.notebook(path, language)
     code = [[cell.source for cell in notebook.cells if cell.cell_type == "code"] for notebook in (english, made)]
     said = "\nfrom vaelib.languages import said" if any("said" in source for source in code[1][1:]) else ""
-    assert code[1][0] == code[0][0] + f'\n\nimport vaelib{said}\n\n_ = vaelib.language("{language}")'
+    spoken = f'import vaelib\nfrom vaelib import devices{said}\n\n_ = vaelib.language("{language}")\ndevices.explain()'
+    assert code[1][0] == code[0][0].replace("from vaelib import devices\n\ndevices.explain()", spoken)
+    assert spoken in code[1][0]
     assert list(map(alike, code[1][1:])) == list(map(alike, code[0][1:]))
     assert formulas(made) == formulas(english)
     assert not any(cell.get("outputs") for cell in made.cells)

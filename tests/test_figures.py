@@ -17,7 +17,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
-from vaelib import figures
+from vaelib import figures, languages
 
 matplotlib.use("agg")
 
@@ -651,6 +651,12 @@ def test_a_figure_is_shown_where_it_can_not_be_saved(images, tmp_path, monkeypat
     out = capsys.readouterr().out
     assert re.search(r"not saved as '.*digits\.png': Read-only file system\.", out)
     assert out.endswith(f"{ALT}\nNoise.\n")
+    monkeypatch.setattr(languages, "_spoken", "ko")
+    figures.show(figures.show_digits(images), alt=ALT, caption="Noise.", save_as=tmp_path / "digits.png")
+    assert (
+        f"그림을 {str(tmp_path / 'digits.png')!r}에 저장하지 못했습니다: Read-only file system."
+        in capsys.readouterr().out
+    )
 
 
 # The architecture

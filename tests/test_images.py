@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaelib import VAE, load_images
+from vaelib import VAE, languages, load_images
 from vaelib.image_files import MOST_BYTES
 
 RNG = np.random.default_rng(0)
@@ -395,6 +395,10 @@ def test_a_bar_is_written_where_a_terminal_reads_it_unless_refused(tmp_path, mon
     monkeypatch.setattr("sys.stderr", terminal)
     load_images(tmp_path / "own", progress=progress)
     assert ("reading own" in terminal.getvalue()) == progress
+    monkeypatch.setattr(languages, "_spoken", "ko")
+    load_images(tmp_path / "own", progress=progress)
+    assert ("own 읽는 중: 100%" in terminal.getvalue()) == progress
+    assert ("이미지/s" in terminal.getvalue()) == progress
 
 
 def test_a_member_of_an_npz_that_leads_out_writes_nothing(tmp_path):

@@ -20,8 +20,9 @@ PACKAGE = ROOT / "vaelib"
 # A module imports from lines above its own, and within its own package.
 LAYERS = [
     {"workarounds"},
-    {"checks", "compilation", "devices", "files", "interruption", "languages", "rendezvous"},
-    {"batches", "clinic", "eight_bit", "image_files", "lettering", "origins", "parallel", "placement", "variables"},
+    {"checks", "compilation", "files", "interruption", "languages", "rendezvous"},
+    {"batches", "clinic", "devices", "eight_bit", "image_files", "lettering"}
+    | {"origins", "parallel", "placement", "variables"},
     {"console", "data", "descriptions", "distributions", "figures", "images", "options", "storage", "widgets"},
     {"blocks", "networks", "protocols"},
     {"divergence", "latents", "models", "noising"},

@@ -122,6 +122,31 @@ def test_what_a_checker_says_passes_through_the_catalogue(path):
     assert said <= set(training.BUG_ORDER)
 
 
+SAYS_AS_IT_RUNS = {"print", "bar.write", "tqdm"}  # and the commands say what they do in English
+
+
+def words_as_it_runs(tree):
+    """What code prints and writes beside a bar that no `tr` translates: calls with such words in their arguments."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func) in SAYS_AS_IT_RUNS:
+            asked = {id(node) for inner in ast.walk(call) if is_tr(inner) for node in ast.walk(inner)}
+            texts = (node for node in ast.walk(call) if isinstance(node, ast.Constant) and id(node) not in asked)
+            if any(isinstance(node.value, str) and re.search("[a-z]{2}", node.value) for node in texts):
+                yield ast.unparse(call)
+
+
+@pytest.mark.parametrize("name", ["print", "tqdm"])
+def test_words_that_pass_no_catalogue_are_found(name):
+    assert list(words_as_it_runs(ast.parse(f"{name}(paths, desc=f'reading {{folder}}')")))
+    assert not list(words_as_it_runs(ast.parse(f"{name}(paths, desc=tr('reading {{folder}}', folder=folder))")))
+
+
+def test_what_is_printed_passes_through_the_catalogue():
+    paths = [path for path in PACKAGE.rglob("*.py") if path.name not in ("console.py", "__main__.py")]
+    said = [text for path in paths for text in words_as_it_runs(ast.parse(path.read_text(encoding="utf-8")))]
+    assert not said
+
+
 def test_complaints():
     vaelib.language("ko")
     complaints = [

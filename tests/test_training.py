@@ -14,6 +14,7 @@ import optax
 import pytest
 from flax import nnx
 
+from vaelib import languages
 from vaelib.data import load_mnist
 from vaelib.evaluation import evaluate
 from vaelib.history import History
@@ -343,6 +344,21 @@ def test_a_history_says_its_latest_elbo_and_its_rates():
     assert str(history) == "ELBO -7.25 nats, 6,000 images/s"
     assert history.images_per_second == 2000.0  # the median, without the first
     assert history.last_epoch().seconds == 1.0
+
+
+def test_a_training_is_told_in_the_language(digits, monkeypatch, capsys):
+    monkeypatch.setattr(languages, "_spoken", "ko")
+    assert str(History()) == "아직 에포크 없음"
+
+    def press(epoch, model, history):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    history = fit(small_model(), digits, KEY, epochs=3, callback=press)
+    out, bar = capsys.readouterr()
+    assert out == "전체 3에포크 중 2에포크에서 멈췄습니다. 모델은 그 에포크의 가중치를 담고 있습니다.\n"
+    assert "에포크/s, ELBO" in bar or "s/에포크, ELBO" in bar
+    assert f"nat, 초당 이미지 {history.images / history.seconds[-1]:,.0f}장" in bar
 
 
 def test_a_signal_that_is_ignored_or_handled_outside_of_python_stays_so(monkeypatch):

@@ -3,6 +3,8 @@
 import importlib.metadata
 import re
 
+from vaelib.languages import tr
+
 PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin")
 
 
@@ -17,10 +19,14 @@ def unused_gpu() -> str:
         return ""
     name, version = max(plugins.items())
     extra = name.removeprefix("jax-").removesuffix("-plugin")
-    return (
-        f"{name} {version} is installed, and jaxlib {jaxlib}. JAX uses a GPU only where the two are of one version, so "
-        f'this notebook computes on the CPU. To use the GPU: pip install "jax[{extra}]=={jaxlib}", then restart the '
-        "kernel. All cells run on a CPU too."
+    return tr(
+        "{name} {version} is installed, and jaxlib {jaxlib}. JAX uses a GPU only where the two are of one version, so "
+        'this notebook computes on the CPU. To use the GPU: pip install "jax[{extra}]=={jaxlib}", then restart the '
+        "kernel. All cells run on a CPU too.",
+        name=name,
+        version=version,
+        jaxlib=jaxlib,
+        extra=extra,
     )
 
 

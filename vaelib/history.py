@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vaelib.languages import tr
 from vaelib.objectives import Terms
 
 
@@ -79,6 +80,7 @@ class History:
     def __str__(self) -> str:
         """The latest ELBO, held-out where there is one, and the latest rate."""
         if not self.seconds:
-            return "no epoch yet"
+            return tr("no epoch yet")
         elbo = (self.held_out["elbo"] or self.train["elbo"])[-1]
-        return f"ELBO {elbo:.2f} nats, {self.images / self.seconds[-1]:,.0f} images/s"
+        rate = self.images / self.seconds[-1]
+        return tr("ELBO {elbo:.2f} nats, {rate:,.0f} images/s", elbo=elbo, rate=rate)

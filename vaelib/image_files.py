@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from vaelib import checks
+from vaelib.languages import tr
 
 # The names of the images, and of the labels, in an NPZ file: the first that is there.
 NAMES = ("images", "x", "x_train", "train_images", "data", "arr_0")
@@ -114,7 +115,13 @@ def read_folder(
         raise ValueError(f"{folder} has class folders, and beside them {_listed(loose, folder)}; move these into one")
     paths = paths[:limit]
     pictures, unread = [], []
-    for path in tqdm(paths, desc=f"reading {folder.name}", unit="image", disable=None if progress else True):
+    bar = tqdm(
+        paths,
+        desc=tr("reading {folder}", folder=folder.name),
+        unit=tr("image"),
+        disable=None if progress else True,
+    )
+    for path in bar:
         try:
             pictures.append(_read_picture(path, size, len(paths)))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

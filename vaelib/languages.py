@@ -1,7 +1,7 @@
 """What a reader is told, in the reader's language: English, or one that has a catalogue in `locale`.
 
-The English is the key. Captions, widgets, verdicts and words in pictures pass through `tr`; errors stay English, since
-they are searched for.
+The English is the key. Captions, widgets, verdicts, what is printed and words in pictures pass through `tr`; errors
+stay English, since they are searched for.
 """
 
 import functools

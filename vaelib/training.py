@@ -27,6 +27,7 @@ from vaelib.evaluation import evaluate
 from vaelib.files import path_of
 from vaelib.history import Epoch, History
 from vaelib.interruption import interruption
+from vaelib.languages import tr
 from vaelib.objectives import Objective, Terms, elbo
 from vaelib.options import CALLBACK, check_function, check_functions, check_precision, schedules_of
 from vaelib.protocols import check_model
@@ -91,7 +92,7 @@ def fit(
     training = epochs(model, data, key, **options)
     history, total = training.history, training.total
     is_shown = progress and parallel.is_first()
-    bar = tqdm(total=total, initial=history.epochs, unit="epoch", disable=not is_shown)
+    bar = tqdm(total=total, initial=history.epochs, unit=tr("epoch"), disable=not is_shown)
     with interruption() as interrupted, bar, parallel.losses_named():
         for epoch in training:
             bar.set_postfix_str(str(history))
@@ -103,7 +104,13 @@ def fit(
                 break
         history.interrupted = history.epochs < total
         if history.interrupted and parallel.is_first():
-            bar.write(f"Stopped after epoch {history.epochs} of {total}; the model holds that epoch's weights.")
+            bar.write(
+                tr(
+                    "Stopped after epoch {done} of {total}; the model holds that epoch's weights.",
+                    done=history.epochs,
+                    total=total,
+                )
+            )
     return history
 
 

@@ -103,8 +103,12 @@ def _save_if_allowed(content: bytes, path: str | os.PathLike) -> None:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
             raise
         print(
-            f"The figure was not saved as {os.fspath(path)!r}: {os.strerror(error.errno)}. All is shown here as it "
-            "should be; to keep it, work in a copy of this folder."
+            tr(
+                "The figure was not saved as {path}: {reason}. All is shown here as it should be; to keep it, work in "
+                "a copy of this folder.",
+                path=repr(os.fspath(path)),
+                reason=os.strerror(error.errno),
+            )
         )
 
 
