@@ -383,7 +383,7 @@ def test_what_a_notebook_prints_is_in_its_language(monkeypatch):
     code = [cell.source for cell in editions.notebook(NOTEBOOKS[2], "ko").cells if cell.cell_type == "code"]
     assert sum('\nprint(f"{V:.2f}, {simulated:.2f}")\n' in source for source in code) == 1
     assert sum("{said(name):>12}: median squared" in source for source in code) == 1
-    assert "\nimport vaelib\nfrom vaelib.languages import said\n" in code[0]
+    assert "\nimport vaelib\nfrom vaelib import devices\nfrom vaelib.languages import said\n" in code[0]
     assert "half a pixel" in "".join(code)
 
 
