@@ -39,6 +39,7 @@ from mutmut.workers.isolation import ForkServerRunner
 
 TESTS = {  # of each module, the quickest first
     "checkpoints": ["checkpoints"],
+    "descriptions": ["descriptions", "checkpoints"],
     "distributions": ["distributions"],
     "divergence": ["divergence"],
     "evaluation": ["epochs", "training"],
@@ -47,6 +48,7 @@ TESTS = {  # of each module, the quickest first
     "latents": ["latents"],
     "objectives": ["objectives", "priors", "protocols"],
     "options": ["epochs", "training"],
+    "origins": ["descriptions"],
     "protocols": ["objectives", "priors", "protocols"],
     "recipes": ["pretrained", "cli"],
     "steps": ["epochs", "training"],
