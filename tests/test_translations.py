@@ -86,6 +86,7 @@ def test_the_glossary_has_the_words_of_the_list():
         glossary = dict(translated(ROOT / "docs" / "locale" / language / "LC_MESSAGES" / "docs" / "glossary.po"))
         listed = {term: word for term, word in words["terms"].items() if term in glossary}
         assert len(listed) > 30
+        assert set(words["in_brackets"]) <= set(listed)
         assert {term: glossary[term] for term in listed} == listed
 
 
