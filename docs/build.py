@@ -21,6 +21,8 @@ from editions import LANGUAGES, TRANSLATED
 from sphinx_intl.basic import update
 from untranslated import in_pictures, untranslated
 
+from vaelib.lettering import FONTS, font_for
+
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "docs" / "locale"
 
@@ -91,13 +93,19 @@ def report():
 def notebooks(names):
     """Make the notebooks in every other language and run them: all, or those NAMES, such as 03_elbo.
 
-    Exits with 1 where a picture says something in English that no catalogue has.
+    Exits with 1 where a picture says something in English that no catalogue has, or could say nothing else for want of
+    a font.
     """
     known = {path.stem: path for path in words.notebooks()}
     if unknown := sorted(set(names) - set(known)):
         raise click.BadParameter(f"no notebook {', '.join(unknown)}; there are {', '.join(known)}")
     lacking = []
     for language in TRANSLATED:
+        if FONTS.get(language) and font_for(language) is None:
+            raise click.ClickException(
+                f"the pictures in {language} need a font with its letters, and none was found; install one of "
+                f"{', '.join(FONTS[language])}, such as Debian's fonts-nanum"
+            )
         for name in names or known:
             click.echo(editions.write_notebook(known[name], language, editions.RUN / language))
             lacking += in_pictures(known[name], language)

@@ -1,5 +1,6 @@
 """The documents and the notebooks in other languages are made of the English ones, and in step with them."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("sphinx_intl")
 
@@ -350,6 +352,14 @@ def test_a_run_tells_what_its_pictures_say_in_english(tmp_path, monkeypatch):
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
         editions.write_notebook(path, "ko", tmp_path / "run")
         assert untranslated.in_pictures(path, "ko") == left
+
+
+def test_notebooks_are_not_made_where_no_font_has_the_letters_of_their_pictures(monkeypatch):
+    monkeypatch.setattr(lettering, "_families", frozenset)
+    monkeypatch.setattr(editions, "write_notebook", lambda *_: pytest.fail("made without a font"))
+    ended = CliRunner().invoke(importlib.import_module("build").main, ["notebooks", "03_elbo"])
+    assert ended.exit_code == 1
+    assert "fonts-nanum" in ended.output
 
 
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
