@@ -4,6 +4,10 @@ import pytest
 from kill import assert_survives
 
 
+def test_a_training_killed_three_times_ends_as_one_left_alone(tmp_path):
+    assert assert_survives(tmp_path, kills=3, seed=0).in_a_write >= 2
+
+
 @pytest.mark.slow
 def test_a_training_killed_twenty_times_ends_as_one_left_alone(tmp_path):
     found = assert_survives(tmp_path, kills=20, seed=0)

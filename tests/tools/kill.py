@@ -4,8 +4,8 @@
     python tests/tools/kill.py --kills 20       as `pytest -m slow tests/test_kills.py` does
 
 Each time a process trains, and is killed with SIGKILL, which it can not see coming: every fifth before its first epoch
-has ended, the others after it. Writing the checkpoint takes about as long as an epoch here, so a good part of the kills
-fall into a write. The moments are the same at every call, by `--seed`; what the process is doing then is not.
+has ended, the others after it, as soon as a half-written checkpoint lies there. At least half of all kills have to fall
+into a write. The moments from which on one is waited for are the same at every call, by `--seed`.
 """
 
 import multiprocessing
@@ -49,14 +49,24 @@ def train(path: Path, epochs: int, said: Connection) -> None:
     fit(model, images, jax.random.key(0), epochs=epochs, callback=lambda done, *_: said.send(done), **options)
 
 
-def kill(path: Path, seconds: float, after: int) -> list[int]:
-    """Train until so many seconds after the process has spoken `after` times; what it said until it was killed."""
+def is_half_written(folder: Path) -> bool:
+    """Whether a checkpoint is being written, or was when its process was killed."""
+    return any(HALF.fullmatch(file.name) for file in folder.iterdir())
+
+
+def kill(path: Path, seconds: float, *, after: int, in_a_write: bool) -> list[int]:
+    """Train until so many seconds after the process has spoken `after` times, and from then on until the next write.
+
+    Returns what it said until it was killed.
+    """
     heard, said = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=train, args=(path, 10**6, said))
     process.start()
     said.close()
     numbers = [heard.recv() for _ in range(after)]
     time.sleep(seconds)
+    while in_a_write and process.is_alive() and not is_half_written(path.parent):
+        pass
     assert process.is_alive(), f"the training ended by itself, with {process.exitcode}"
     process.kill()
     process.join()
@@ -84,13 +94,17 @@ def assert_survives(folder: Path, kills: int, seed: int) -> Kills:
     """Kill a training in the folder so many times; AssertionError where anything is lost or comes out otherwise."""
     path, found = folder / "run.safetensors", Kills()
     for number, seconds in enumerate(np.random.default_rng(seed).uniform(0, LONGEST, kills)):
-        said = kill(path, seconds, after=1 if number % 5 == 0 else 2)
+        is_early = number % 5 == 0
+        said = kill(path, seconds, after=1 if is_early else 2, in_a_write=not is_early)
         found.all += 1
-        found.in_a_write += any(HALF.fullmatch(file.name) for file in folder.iterdir())
+        found.in_a_write += is_half_written(folder)
         found.before_an_epoch += len(said) == 1
         held = len(read_tensors(path)[1]["history"]["seconds"]) if path.exists() else 0
         assert held >= max(found.epochs, *said, 0), "an epoch that was written is lost"
         found.epochs = held
+    assert 2 * found.in_a_write >= kills, (
+        f"{found.in_a_write} of {kills} kills fell into a write; make the write longer"
+    )
     found.epochs += 2
     killed = finish(path, found.epochs)
     assert [file.name for file in folder.iterdir()] == [path.name], "something is left behind"
