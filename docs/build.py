@@ -93,6 +93,7 @@ def report():
 def notebooks(names):
     """Make the notebooks in every other language and run them: all, or those NAMES, such as 03_elbo.
 
+    Their figures that the README and the front page show go to figures/, in a folder of the language.
     Exits with 1 where a picture says something in English that no catalogue has, or could say nothing else for want of
     a font.
     """
@@ -109,6 +110,7 @@ def notebooks(names):
         for name in names or known:
             click.echo(editions.write_notebook(known[name], language, editions.RUN / language))
             lacking += in_pictures(known[name], language)
+            editions.keep_figures(language, front.shown())
     for text in lacking:
         click.echo(f"      in English: {text[:100]}")
     raise SystemExit(1 if lacking else 0)

@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 import tomllib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 
 import nbformat
@@ -21,6 +21,7 @@ LOCALE = ROOT / "docs" / "locale"
 TRANSLATED = tomllib.loads((ROOT / "docs" / "translated.toml").read_text(encoding="utf-8"))  # by language
 LANGUAGES = {language: Locale.parse(language).get_display_name() for language in ("en", *TRANSLATED)}  # by themselves
 DOCUMENTS = ("README", "CONTRIBUTING")  # at the top of the repository, each beside itself in other languages
+FIGURES = ROOT / "figures"
 RUN = ROOT / "build" / "notebooks"  # a folder for each language
 LIVE = ROOT / "build" / "live"  # the same, of the live figures' pictures
 LINK = re.compile(r"(?<!!)\[(?:!\[[^]]*\]\([^)]*\)|[^]]*)\]\([^)]*\)")  # of words, or of a picture, such as a badge
@@ -28,6 +29,7 @@ LINK = re.compile(r"(?<!!)\[(?:!\[[^]]*\]\([^)]*\)|[^]]*)\]\([^)]*\)")  # of wor
 OPENED = re.compile(r"(?<=/)main(/|\?urlpath=lab/tree/)notebooks/(?=\d)")
 # A link to a document, but for the one of the line that offers its languages.
 TO_DOCUMENT = re.compile(rf"(?<=\]\()(?<!\[English\]\()({'|'.join(DOCUMENTS)})\.md(?=[#)])")
+FIGURE = re.compile(r"(?<=\]\(figures/)[\w-]+(?=\.png\))")
 OPEN = re.compile(r"Open in (?:Colab|Binder)(?:: the opening notebook)?(?=\])")
 BADGES = ("Open in Colab: the opening notebook", "Open in Binder: the opening notebook")  # the README's, at an address
 INSTALLED = "from vaelib import devices\n"  # the line of the first cell before which there may be no vaelib
@@ -102,7 +104,22 @@ def document_in(language: str, name: str) -> Path:
 def document(language: str, name: str) -> str:
     """A document in the language; a text that was changed since it was translated stands in English."""
     text = prose_in(language, document_in("en", name).read_text(encoding="utf-8"), lookup(language, name))
+    text = FIGURE.sub(lambda found: figure_in(language, found[0]).relative_to(FIGURES).with_suffix("").as_posix(), text)
     return TO_DOCUMENT.sub(rf"\1.{language}.md", text)
+
+
+def figure_in(language: str, name: str) -> Path:
+    """A published figure with its words in the language, or the English one where there is none."""
+    path = FIGURES / language / f"{name}.png"
+    return path if path.exists() else FIGURES / path.name
+
+
+def keep_figures(language: str, names: Collection[str]) -> None:
+    """Publish those of these figures that a notebook run in the language has drawn."""
+    for drawn in (RUN / "figures").glob("*.png"):
+        if drawn.stem in names:
+            (FIGURES / language).mkdir(exist_ok=True)
+            drawn.replace(FIGURES / language / drawn.name)
 
 
 def update_documents(language: str) -> None:

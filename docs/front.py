@@ -14,7 +14,7 @@ import jinja2
 import nbformat
 import yaml
 from babel.messages import Catalog
-from editions import LANGUAGES, address_in, lookup
+from editions import FIGURE, LANGUAGES, address_in, figure_in, lookup
 from jinja2.ext import babel_extract
 from PIL import Image
 from translate import texts
@@ -83,14 +83,20 @@ def words(text: str) -> str:
     return MATHS.sub(lambda found: f"<i>{found[1].replace(chr(92), '')}</i>", text)
 
 
+def shown() -> set[str]:
+    """The figures of the cards and of the README, which each language has with its own words."""
+    return {*PICTURES.values(), *FIGURE.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
+
+
 def card(path: Path, repository: str, folder: Path, language: str) -> Card:
     """The notebook's question, its time and its picture, which is written into the folder in the size of a card."""
     number, first = path.stem[:2], texts(nbformat.read(path, as_version=4).cells[0].source)
     find = lookup(language, f"notebooks/{path.stem}")
     title, time = (find(text) or text for text in (first[0], next(filter(TIME.match, first))))
     question, _, topic = title.split(" ", 1)[1].partition("? ")
-    with Image.open(ROOT / "figures" / f"{PICTURES[number]}.png") as picture:
+    with Image.open(figure_in("en", PICTURES[number])) as picture:
         alt = picture.info["Description"]
+    with Image.open(figure_in(language, PICTURES[number])) as picture:
         small = picture.convert("RGB")
     small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH), Image.Resampling.LANCZOS)
     folder.mkdir(parents=True, exist_ok=True)

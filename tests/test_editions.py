@@ -196,6 +196,32 @@ def test_each_card_of_the_front_page_leads_to_colab_where_there_is_a_repository(
 
 
 @every_language
+def test_what_the_readme_and_the_cards_show_has_its_words_in_the_language(language, tmp_path):
+    there = {path.stem for path in (editions.FIGURES / language).glob("*.png")}
+    assert there == front.shown()
+    for name in editions.DOCUMENTS:
+        text = editions.document_in(language, name).read_text(encoding="utf-8")
+        assert not there & set(editions.FIGURE.findall(text))
+    for each in ("en", language):
+        front.card(NOTEBOOKS[0], "", tmp_path / each, each)
+    english, other = ((tmp_path / each / "00.webp").read_bytes() for each in ("en", language))
+    assert english != other
+
+
+def test_a_figure_that_a_run_has_drawn_is_kept_for_its_language(tmp_path, monkeypatch):
+    (tmp_path / "run" / "figures").mkdir(parents=True)
+    for name in ("map", "other"):
+        (tmp_path / "run" / "figures" / f"{name}.png").write_bytes(name.encode())
+    (tmp_path / "published").mkdir()
+    monkeypatch.setattr(editions, "RUN", tmp_path / "run")
+    monkeypatch.setattr(editions, "FIGURES", tmp_path / "published")
+    editions.keep_figures("ko", {"map"})
+    assert [path.read_bytes() for path in (tmp_path / "published").rglob("*.png")] == [b"map"]
+    assert editions.figure_in("ko", "map") == tmp_path / "published" / "ko" / "map.png"
+    assert editions.figure_in("ko", "other") == tmp_path / "published" / "other.png"
+
+
+@every_language
 def test_the_readme_quotes_a_message_as_a_notebook_in_its_language_says_it(language):
     (said,) = (one for one in words.read(words.path_of(language)) if "figure was not saved as {path}" in one.id)
     quoted = said.string.partition(": {reason}")[0].replace("{path}", "…")
