@@ -231,12 +231,12 @@ def test_the_first_screenful_of_the_front_page_trains_before_much_was_sent(brows
     page.add_init_script(FRAME)
     with serve(site) as address:
         page.goto(f"{address}/index.html", wait_until="commit")
-        before = page.wait_for_function("() => window.frame?.heldOut").json_value()
+        page.wait_for_function("() => window.frame?.heldOut")
         for part in (page.locator("#lab button").first, page.locator("canvas.codes")):
             box = part.bounding_box()
             assert box["y"] + box["height"] <= height
         after = page.wait_for_function("() => window.frame.steps > 60 && window.frame.heldOut").json_value()
-        assert after["recon"] - after["kl"] > before["recon"] - before["kl"] + 100
+        assert after["recon"] - after["kl"] > -300, "untrained it is -543 nats"
         page.get_by_role("switch", name="KL to the prior").uncheck()
         page.get_by_role("button", name="Pause").click()
         assert sum(sent) < 1_000_000
