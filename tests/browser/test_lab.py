@@ -38,7 +38,7 @@ def opened(page, path):
 def open_at(page, address):
     page.add_init_script(LISTEN)
     page.goto(address)
-    page.wait_for_function("() => window.frames_?.length && document.querySelector('.status').textContent")
+    page.wait_for_function("() => window.frames_?.length && document.querySelector('.status')?.textContent")
     return page
 
 
@@ -456,19 +456,17 @@ def test_a_drawing_is_followed_and_learned(opened):
     x = array(opened, "look.x").reshape(28, 28)
     rows = np.flatnonzero(x.sum(axis=1))
     assert 19 <= np.ptp(rows) + 1 <= 22, "a drawing fills a box of 20 pixels"
-    before = opened.evaluate(f"({LAST})().look.recon")
     opened.get_by_role("button", name="Train on it too").click()
     assert (
         "1 drawing among the training images" in opened.locator(".panel", has=paper).get_by_role("status").inner_text()
     )
-    train(opened, 300)
+    train(opened, 700)
     with_it = opened.evaluate(f"({LAST})().look.recon")
-    assert with_it > before + 30
     opened.get_by_role("button", name="Forget the drawings").click()
     opened.get_by_role("button", name="Reset").click()
     until(opened, "f.steps === 0")
-    train(opened, 360)
-    assert opened.evaluate(f"({LAST})().look.recon") < with_it - 10
+    train(opened, 760)
+    assert opened.evaluate(f"({LAST})().look.recon") < with_it - 15
     opened.get_by_role("button", name="Clear").click()
     until(opened, "f.look.index === 0")
 

@@ -257,7 +257,7 @@ def test_the_front_page_pauses_when_its_digits_have_parted_and_moves_nothing_mea
     at_rest = plane.bounding_box()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("() => window.frame.playing && window.frame.steps > 800")
-    page.wait_for_function("() => document.querySelector('.vaelib-lab .status').textContent.includes('images/s')")
+    page.wait_for_function("() => document.querySelector('.vaelib-lab .status')?.textContent.includes('images/s')")
     assert plane.bounding_box() == at_rest
 
 
