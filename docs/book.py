@@ -1,6 +1,7 @@
 """What the book needs beyond Sphinx: live explorers, and lists of claims and questions with links to their cells."""
 
 import ast
+import base64
 import functools
 import html
 import json
@@ -109,6 +110,10 @@ def lab_link(name, rawtext, text, lineno, inliner, options=None, content=None):
 
 class LabLink(nodes.Inline, nodes.TextElement):
     """A link to the lab's page."""
+
+
+class Picture(nodes.General, nodes.Element):
+    """A figure of a notebook, `width` CSS pixels wide where there is room; on a phone it scrolls."""
 
 
 class CellList(SphinxDirective):
@@ -305,6 +310,16 @@ def open_explorer(writer, node) -> None:
     raise nodes.SkipNode
 
 
+def open_picture(writer, node) -> None:
+    """A box that knows how wide its picture is."""
+    writer.body.append(f'<div class="picture" style="--width: {node["width"]}px">')
+
+
+def close_picture(writer, node) -> None:
+    """End it."""
+    writer.body.append("</div>")
+
+
 def begin_lab_link(writer, node) -> None:
     """The address from where this page is."""
     depth = writer.builder.current_docname.count("/")
@@ -334,7 +349,7 @@ def as_run(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
-    """Give each picture of a notebook the description that its output has; myst-nb leaves it behind."""
+    """Give each picture of a notebook the description and the width that its output has; myst-nb leaves them behind."""
     path = Path(app.env.doc2path(name))
     if path.suffix != ".ipynb" or app.builder.format != "html":
         return
@@ -342,9 +357,16 @@ def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             outputs = cells[cell["cell_index"]].outputs
-            drawn = [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
-            for picture, alt in zip(cell.findall(nodes.image), drawn, strict=True):
-                picture["alt"] = alt
+            drawn = [output for output in outputs if "image/png" in output.get("data", {})]
+            for picture, output in zip(list(cell.findall(nodes.image)), drawn, strict=True):
+                picture["alt"] = output.metadata["image/png"]["alt"]
+                picture.parent.replace(picture, Picture("", picture, width=width_of(output)))
+
+
+def width_of(output: nbformat.NotebookNode) -> int:
+    """The CSS pixels that a picture takes in a notebook: those it asks for, or its own."""
+    png = base64.b64decode(output.data["image/png"])
+    return output.metadata["image/png"].get("width") or int.from_bytes(png[16:20], "big")
 
 
 def speak(app: Sphinx, doctree: nodes.document, name: str) -> None:
@@ -376,6 +398,7 @@ def setup(app: Sphinx) -> dict:
     app.set_html_assets_policy("always")  # titles in the navigation hold formulas, on pages that hold none themselves
     app.add_node(Explorer, html=(open_explorer, None), gettext=(skip, None))
     app.add_node(CellListPlace)
+    app.add_node(Picture, html=(open_picture, close_picture), gettext=(keep, keep))
     app.add_node(HideCodeCellNode, override=True, html=(open_fold, close_fold))
     app.add_node(LabLink, html=(begin_lab_link, end_lab_link), gettext=(keep, keep))
     app.add_role("lab", lab_link)

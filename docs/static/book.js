@@ -23,6 +23,12 @@ function fit() {
 window.addEventListener("load", () => window.MathJax?.startup?.promise.then(fit));
 window.addEventListener("resize", fit);
 
+/** Keys scroll a figure that is wider than its column. */
+const reach = new ResizeObserver((boxes) => {
+  for (const { target } of boxes) target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
+});
+document.querySelectorAll(".picture").forEach((picture) => reach.observe(picture));
+
 /** Each line of a cell becomes an element that knows its indent; the breaks stay between them, for whoever copies. */
 function hang(pre) {
   const indent = (line) => line.replace(/<[^>]*>/g, "").search(/\S|$/);

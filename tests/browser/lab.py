@@ -225,9 +225,9 @@ def drag(page, handle, dx, steps=10):
 
 
 def finger(page, *places):
-    """Touch the page at the first of these places, move over the others, and lift the finger for as long as a hand does.
+    """Touch the page at the first of these places, move over the others, and lift the finger for a while.
 
-    Chromium takes a touch that follows within some 40 ms for a bounce of the finger, and sends no click.
+    Chromium takes a touch that follows at once for a bounce of the finger, and sends no click.
     """
     session = page.context.new_cdp_session(page)
     for kind, (x, y) in zip(["touchStart", *["touchMove"] * (len(places) - 1)], places, strict=True):

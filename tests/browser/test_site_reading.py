@@ -58,6 +58,33 @@ def test_a_long_line_goes_on_farther_in_and_is_copied_whole(page, site):
         assert pre.evaluate(SELECTED).rstrip("\n") == source.rstrip("\n")
 
 
+# Of each figure in sight: its width as a share of that in a notebook, and whether a finger and keys reach all of it.
+READ = """([boxes, pictures]) => [...document.querySelectorAll(boxes)].filter((e) => e.checkVisibility()).map((box) => {
+  const picture = box.querySelector(pictures);
+  const full = parseInt(box.style.getPropertyValue("--width")) || picture.width;
+  box.scrollLeft = 1e4;
+  const [inner, outer] = [picture.getBoundingClientRect(), box.getBoundingClientRect()];
+  const fits = inner.width < outer.width + 1;
+  return { share: inner.width / full, whole: inner.right < outer.right + 1 && (fits || box.tabIndex === 0) };
+})"""
+
+
+def test_what_is_written_in_a_figure_can_be_read_on_a_phone(browser, site):
+    page = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).new_page()
+    stills = [(path, ".picture", "img") for path in sorted((site / "notebooks").glob("*.html"))]
+    lives = [(path, ".scrolls", "canvas") for path in sorted((site / "explorers").glob("[0-9]*.html"))]
+    assert len(stills) == len(names())
+    assert len(lives) > 10
+    for path, boxes, pictures in stills + lives:
+        page.goto(path.as_uri())
+        page.wait_for_selector(f"{boxes} {pictures}", state="attached")
+        figures = page.evaluate(READ, [boxes, pictures])
+        assert figures
+        assert [figure for figure in figures if figure["share"] < 0.649 or not figure["whole"]] == [], path.name
+        assert page.evaluate("document.scrollingElement.scrollWidth") == 390, path.name
+    page.context.close()
+
+
 ON_PAPER = """() => {
   const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility());
   const writes = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());

@@ -1,5 +1,7 @@
 // A live figure of a page without a kernel: a picture for each place of its sliders.
 
+const READABLE = 0.65; // of its width, in a narrow page: what is written in it is 14 pixels tall and keeps 9
+
 /** @param {string} webp in base 64 */
 async function decoded(webp) {
   const image = new Image();
@@ -110,7 +112,10 @@ async function openFrames({ width, height, alt, sliders, handles = [], base, fra
   );
   el.classList.add("vaelib");
   const shown = element("div", { class: "vaelib-figure" }, [canvas, ...points.map(({ handle }) => handle)]);
-  el.append(element("div", { class: "places" }, lines.map(({ line }) => line)), shown, words, alert);
+  shown.style.minWidth = `${Math.ceil(READABLE * width)}px`;
+  const box = element("div", { class: "scrolls" }, [shown, words]);
+  el.append(element("div", { class: "places" }, lines.map(({ line }) => line)), box, alert);
+  new ResizeObserver(() => (box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1)).observe(box);
   tellHeight();
   /** @type {HTMLImageElement} */
   let background;
