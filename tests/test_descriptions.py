@@ -248,32 +248,105 @@ def test_a_global_that_a_function_uses_is_part_of_it(monkeypatch):
     assert describe(scaled(2.0)) != before
 
 
-def test_an_attribute_of_an_imported_module_is_part_of_the_function_that_uses_it(monkeypatch):
+def imports_package(x):
+    import mine
+
+    return x * mine.rates.RATE
+
+
+def imports_module(x):
+    import mine.rates
+
+    return x * mine.rates.RATE
+
+
+def imports_module_under_a_name(x):
+    import mine.rates as its
+
+    return x * its.RATE
+
+
+def imports_module_from_package(x):
+    from mine import rates
+
+    return (lambda y: y * rates.RATE)(x)
+
+
+def imports_attribute(x):
+    from mine.rates import RATE
+
+    return x * RATE
+
+
+def imports_a_library_too(x):
+    import mine.rates
+    from jax import numpy
+
+    return numpy.exp(x) * mine.rates.RATE
+
+
+def uses_a_global_module(x):
+    return x * mine.rates.RATE
+
+
+IMPORTING = [
+    imports_package,
+    imports_module,
+    imports_module_under_a_name,
+    imports_module_from_package,
+    imports_attribute,
+    imports_a_library_too,
+    uses_a_global_module,
+]
+
+
+@pytest.mark.parametrize("function", IMPORTING)
+def test_what_a_function_takes_of_a_module_is_part_of_it(monkeypatch, function):
+    def described(rate):
+        """As it is where mine.rates.RATE is the rate; mine.RATE is another number, and stays."""
+        package = own_module(rates=own_module(RATE=rate), RATE=0.5)
+        monkeypatch.setitem(sys.modules, "mine", package)
+        monkeypatch.setitem(sys.modules, "mine.rates", package.rates)
+        monkeypatch.setitem(globals(), "mine", package)
+        return describe(function)
+
+    assert described(0.1) == described(0.1)
+    assert described(0.1) != described(0.2)
+
+
+def rate_of(module):
+    return module.RATE
+
+
+def test_a_module_that_is_handed_on_whole_can_not_be_described(monkeypatch):
+    """What is taken of it there is not seen, whatever else the function takes of it, or names like a part of it."""
+    mine = own_module(RATE=0.1, SCALE=2.0, mean=jnp.mean, rates=own_module(RATE=0.1))
+    monkeypatch.setitem(sys.modules, "mine", mine)
+
     def imports(x):
         import mine
 
-        return x * mine.RATE
-
-    monkeypatch.setitem(sys.modules, "mine", own_module(RATE=0.1))
-    before = describe(imports)
-    assert describe(imports) == before
-    monkeypatch.setitem(sys.modules, "mine", own_module(RATE=0.2))
-    assert describe(imports) != before
-
-
-def test_a_module_of_ones_own_as_a_whole_can_not_be_described():
-    mine = own_module(RATE=0.1)
-    for setting in (mine, lambda x: scaled(mine), of_a_class(mine=mine)):
-        with pytest.raises(UndescribableError, match="mine"):
-            describe(setting)
+        return rate_of(mine) * mine.SCALE * x
 
     def relative(x):
         from . import mine
 
         return mine.RATE * x
 
-    with pytest.raises(UndescribableError, match="imports"):
-        describe(relative)
+    for setting in (
+        mine,
+        of_a_class(mine=mine),
+        lambda x: rate_of(mine) * x,
+        lambda x: rate_of(mine) * mine.SCALE * x,
+        lambda x: rate_of(mine) * x.mean(),
+        lambda x: rate_of(mine.rates) * mine.rates.RATE * x,
+        lambda x: mine.missing * x,
+        lambda x, module=mine: module.RATE * x,
+        imports,
+        relative,
+    ):
+        with pytest.raises(UndescribableError, match=r"'mine'> as a whole|relative, which imports"):
+            describe(setting)
 
 
 def test_a_cached_property_that_was_asked_for_changes_nothing():

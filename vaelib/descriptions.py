@@ -29,10 +29,10 @@ def describe(value) -> object:
 
     Described are numbers, text, arrays (by checksum), containers, functions (by name, by what they close over, and
     outside the libraries by their code and the globals they use), `functools.partial`, bound methods, and objects and
-    classes by their attributes. Of a module of one's own, those attributes are described that a function names.
+    classes by their attributes. Of a module of one's own that is part which a function takes of it, as in `mine.RATE`.
 
     Raises:
-        UndescribableError: for anything else, named.
+        UndescribableError: for anything else, named, such as a module of one's own that a function hands on whole.
     """
     return _described(value, _Inside())
 
@@ -92,14 +92,13 @@ class Static:
 
 @dataclasses.dataclass(frozen=True)
 class _Inside:
-    """Where a value was met: inside the objects of these ids, in a function that names these names.
+    """Where a value was met: inside the objects of these ids, and after these functions and classes.
 
-    With `by_identity`, objects that change have theirs. `met` are the functions and classes described before.
+    With `by_identity`, objects that change have theirs.
     """
 
     ids: tuple[int, ...] = ()
     by_identity: bool = False
-    names: Collection[str] = ()
     met: dict = dataclasses.field(default_factory=dict)
 
 
@@ -123,7 +122,6 @@ def _content(value, inside):
         rules = {name: rule for name, rule in getattr(value, "__dict__", {}).items() if name in RULES}
         return ["wrapped", _described(value.__wrapped__, inside), _pairs(rules, inside)]
     if origins.has_state(value):
-        inside = dataclasses.replace(inside, names=())
         return [_described(type(value), inside), _pairs(origins.state_of(value), inside)]
     raise UndescribableError(f"{value!r} of {name_of(type(value))}")
 
@@ -160,13 +158,10 @@ def _partial(made, inside):
 
 
 def _module(module: types.ModuleType, inside):
-    """A module by name, and if it is nobody's library with what the function around names of it."""
-    if origins.is_library(origins.package_of(module)):
-        return module.__name__
-    used = {name: getattr(module, name) for name in sorted(inside.names) if hasattr(module, name)}
-    if not used:
+    """A library's module by name; what a function takes of one of the reader's own is met there, in `_code`."""
+    if origins.is_own_module(module):
         raise UndescribableError(f"{module!r} as a whole")
-    return ["module", module.__name__, _pairs(used, inside)]
+    return module.__name__
 
 
 def _method(method, inside):
@@ -189,16 +184,19 @@ def _function(function, inside):
     """A function by name, with what it closes over and its defaults, and if it is nobody's library, its code."""
     if origins.is_found_by_name(function) and origins.is_written_in_library(function):
         return name_of(function)
-    return _made_function(function, dataclasses.replace(inside, names=origins.names_in(function.__code__)))
+    return _made_function(function, inside)
 
 
 @_once
 def _made_function(function, inside):
-    cells = tuple(_cell(cell) for cell in function.__closure__ or ())
+    cells = {n: _cell(cell) for n, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)}
+    is_own = not origins.is_written_in_library(function)
+    modules = {name: value for name, value in cells.items() if is_own and origins.is_own_module(value)}
+    closed_over = tuple((cells | {name: module.__name__ for name, module in modules.items()}).values())
     defaults = tuple((function.__kwdefaults__ or {}).items())
-    parts = [_described(part, inside) for part in (cells, function.__defaults__, defaults)]
-    if not origins.is_written_in_library(function):
-        parts += [_code(function.__code__, function.__globals__, inside), _pairs(vars(function), inside)]
+    parts = [_described(part, inside) for part in (closed_over, function.__defaults__, defaults)]
+    if is_own:
+        parts += [_code(function.__code__, function.__globals__, modules, inside), _pairs(vars(function), inside)]
     return ["function", name_of(function), *parts]
 
 
@@ -209,16 +207,20 @@ def _cell(cell):
         return None
 
 
-def _code(code, known: dict, inside):
-    """What a function does: bytecode, names, constants, how it is called, and the values of the globals it names."""
+def _code(code, known: Mapping, modules: Mapping, inside):
+    """What a function does: bytecode, names, constants, how it is called, and what it uses of globals and modules."""
+    imported = origins.imports_of(code)
+    enclosed = {**modules, **imported}
+    used = origins.uses_of(code, known, imported, enclosed)
     constants = [
-        _code(constant, known, inside) if isinstance(constant, types.CodeType) else _described(constant, inside)
+        _code(constant, known, enclosed, inside)
+        if isinstance(constant, types.CodeType)
+        else _described(constant, inside)
         for constant in code.co_consts
     ]
     takes_any = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
     counts = [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, takes_any]
     arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    used = origins.globals_of(code, known)
     digest = hashlib.sha256(code.co_code + code.co_exceptiontable).hexdigest()[:16]
     return [digest, list(code.co_names), constants, counts, list(arguments), _pairs(used, inside)]
 

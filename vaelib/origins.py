@@ -4,16 +4,25 @@ import dataclasses
 import dis
 import enum
 import importlib.metadata
+import re
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, cached_property
+from typing import Any
 
 # Their functions are known by name and by what they were made with; of all other functions the code is looked at, too.
 LIBRARIES = {"vaelib", "jax", "jaxlib", "flax", "optax", "numpy", "scipy"}
 OF_FLAX = ("_pytree__", "_object__")  # how its own attributes of a module begin
 OF_PYTHON = {"_abc_impl", "__annotate__", "__annotate_func__"}
+
+# Python's operations that ask for a global, for what is closed over, for an attribute, and for local names, of which
+# one operation, such as LOAD_FAST_LOAD_FAST, may concern two.
+OF_GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+OF_CELLS = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")
+OF_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+ON_LOCALS = re.compile("LOAD_FAST|STORE_FAST")
 
 
 class UndescribableError(TypeError):
@@ -65,29 +74,82 @@ def _version(package: str) -> str | None:
     return None
 
 
-def names_in(code: types.CodeType) -> set[str]:
-    """All names of globals and attributes in a function and in those inside of it."""
-    inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
-    return set(code.co_names).union(*map(names_in, inner))
+def is_own_module(value) -> bool:
+    """Whether a value is a module of the reader's own."""
+    return isinstance(value, types.ModuleType) and not is_library(package_of(value))
 
 
-def globals_of(code: types.CodeType, known: dict) -> dict[str, object]:
-    """The globals that a function names and those of the modules it imports that are a reader's own, by name.
+def uses_of(code: types.CodeType, known: Mapping, imported: Mapping, enclosed: Mapping) -> dict[str, object]:
+    """What a function uses of the globals, of its own imports and of what it closes over, by name.
+
+    A module of the reader's own is followed to what is taken of it: "mine.rates.RATE".
+
+    Raises:
+        UndescribableError: where such a module is handed on whole, so that what is taken of it can not be seen.
+    """
+    local = {name: value for name, value in imported.items() if name not in code.co_cellvars}
+    places = dict.fromkeys(OF_GLOBALS, known) | dict.fromkeys(OF_CELLS, enclosed) | {"LOAD_FAST": local}
+    found, steps = {}, _steps(code)
+    for i, (operation, name) in enumerate(steps):
+        if name in (place := places.get(operation, {})):
+            path, value = _followed(name, place[name], steps[i + 1 :], code)
+            found[path] = value
+    return dict(sorted(found.items()))
+
+
+def _followed(path: str, value, steps: list[tuple[str, Any]], code: types.CodeType) -> tuple[str, object]:
+    """What is taken of a module of the reader's own, with its dotted name, and anything else as it is."""
+    for operation, name in steps:
+        if not is_own_module(value):
+            break
+        if operation not in OF_ATTRIBUTES or not hasattr(value, name):
+            raise UndescribableError(f"{value!r} as a whole, which {code.co_name} hands on")
+        path, value = f"{path}.{name}", getattr(value, name)
+    return path, value
+
+
+def imports_of(code: types.CodeType) -> dict[str, object]:
+    """What a function imports of modules that are a reader's own, by the name that it has there.
 
     Raises:
         UndescribableError: where it imports what is not imported yet.
     """
-    found, instructions = {}, [i for i in dis.get_instructions(code) if i.opname != "EXTENDED_ARG"]
-    for i, instruction in enumerate(instructions):
-        name = instruction.argval
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") and name in known:
-            found[name] = known[name]
-        elif instruction.opname == "IMPORT_NAME":
-            is_relative, package = instructions[i - 2].argval, name.split(".")[0]
-            if is_relative or package not in sys.modules:
-                raise UndescribableError(f"{code.co_name}, which imports {name or '.'} when it is called")
-            found[f"import {name}"] = sys.modules[package]
-    return dict(sorted(found.items()))
+    found: dict[str, object] = {}
+    module = value = None
+    members: Collection[str] | None = None
+    steps = _steps(code)
+    for i, (operation, name) in enumerate(steps):
+        if operation == "IMPORT_NAME":
+            (_, is_relative), (_, members) = steps[i - 2 : i]
+            module = value = _imported(name, members, is_relative, code)
+        elif operation == "IMPORT_FROM" and module is not None:
+            value = getattr(module, name, None)
+            module = module if members else value  # `import a.b as c` goes from a to b
+        elif operation.startswith("STORE") and value is not None:
+            found[name], value = value, None
+    return found
+
+
+def _imported(name: str, members: Collection[str] | None, is_relative: int, code: types.CodeType):
+    """The module that `from name import members` or `import name` begins with; None if it is a library's."""
+    package = name.split(".")[0]
+    if not is_relative and package in sys.modules and is_library(package):
+        return None
+    if is_relative or name not in sys.modules:
+        raise UndescribableError(f"{code.co_name}, which imports {name or '.'} when it is called")
+    return sys.modules[name if members else package]
+
+
+def _steps(code: types.CodeType) -> list[tuple[str, Any]]:
+    """What a function does, as (operation, what with), each by itself where Python has joined two."""
+    steps: list[tuple[str, Any]] = []
+    for instruction in dis.get_instructions(code):
+        operation, operand = instruction.opname, instruction.argval
+        if on_locals := ON_LOCALS.findall(operation):
+            steps += zip(on_locals, operand if isinstance(operand, tuple) else (operand,), strict=True)
+        elif operation != "EXTENDED_ARG":
+            steps.append((operation, operand))
+    return steps
 
 
 def attributes_of_class(cls: type) -> Iterator[tuple[str, object]]:
