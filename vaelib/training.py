@@ -245,12 +245,7 @@ class Training:
         while self.history.epochs < self.total:
             start = time.perf_counter()
             steps = self._train_one_epoch()
-            seconds = time.perf_counter() - start
-            seconds, measured = parallel.numbers_of_first((seconds, self._evaluate()))
-            with parallel.together():
-                self.history.add_epoch(steps, measured, len(steps.elbo) * self._batch_size, seconds)
-                if self._checkpoint is not None and parallel.is_first():
-                    self._checkpoint.save(self.state, self.history)
+            self._record(steps, time.perf_counter() - start)
             yield self.history.last_epoch()
 
     def _train_one_epoch(self) -> Terms:
@@ -267,6 +262,14 @@ class Training:
         self._optimizer_state = optimizer_state
         nnx.update(self.model, *placement.fetch(variables, mesh))
         return steps
+
+    def _record(self, steps: Terms, seconds: float) -> None:
+        """The epoch into the history and the checkpoint: the numbers of the first process in all, its file alone."""
+        seconds, measured = parallel.numbers_of_first((seconds, self._evaluate()))
+        with parallel.together():
+            self.history.add_epoch(steps, measured, len(steps.elbo) * self._batch_size, seconds)
+            if self._checkpoint is not None and parallel.is_first():
+                self._checkpoint.save(self.state, self.history)
 
     def _evaluate(self) -> dict[str, float] | None:
         if self._held_out is None:
