@@ -1,17 +1,27 @@
-"""Files are written whole or not at all, through links, and keep their permissions."""
+"""Files are written whole or not at all, through links, and keep their permissions; names inside them lead nowhere."""
 
 import errno
+import io
 import os
 import re
+import struct
 import subprocess
 import sys
 import time
+import zipfile
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from vaelib.checkpoints import Checkpoint
 from vaelib.files import claim, prepare_folder, release, write_atomically
-from vaelib.storage import read_tensors
+from vaelib.history import History
+from vaelib.images import load_images
+from vaelib.models import VAE
+from vaelib.saving import load_model, save_model
+from vaelib.storage import read_tensors, write_tensors
 
 CLAIM = """
 import sys
@@ -140,3 +150,71 @@ def test_what_a_process_left_that_was_killed_while_saving_is_swept_by_a_later_sa
     os.utime(old, (time.time() - 7200,) * 2)
     write_atomically(tmp_path / "model", b"whole", overwrite=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "model"]
+
+
+OUT = "../../elsewhere"
+PIXELS = np.zeros((2, 4, 4), np.uint8)
+
+
+def npz_with_two_arrays(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("images.npy", f"{OUT}.npy", f"/{OUT}.npy"):
+            content = io.BytesIO()
+            np.save(content, PIXELS)
+            archive.writestr(name, content.getvalue())
+    return load_images(path)
+
+
+def gzipped_idx(path):
+    """IDX, packed, by the name that gzip keeps of what it packed."""
+    content = struct.pack(">HBB3I", 0, 0x08, 3, *PIXELS.shape) + PIXELS.tobytes()
+    packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packing.compress(content) + packing.flush()
+    head = b"\x1f\x8b\x08\x08" + bytes(4) + b"\x00\xff" + OUT.encode() + b"\0"
+    path.write_bytes(head + packed + struct.pack("<II", zlib.crc32(content), len(content)))
+    return load_images(path)
+
+
+def tensor_of_a_model(path):
+    save_model(VAE.create(latent=2, hidden=(3,), pixels=9), path)
+    tensors, record = read_tensors(path)
+    write_tensors(path, {f"{OUT}/{name}": tensor for name, tensor in tensors.items()}, record, overwrite=True)
+    return load_model(path)
+
+
+def class_of_a_model(path):
+    save_model(VAE.create(latent=2, hidden=(3,), pixels=9), path)
+    tensors, record = read_tensors(path)
+    write_tensors(path, tensors, record | {"class": OUT}, overwrite=True)
+    return load_model(path)
+
+
+def curve_of_a_checkpoint(path):
+    history = History(train={OUT: [1.0]}, steps={OUT: np.zeros(3)}, held_out={OUT: [1.0]}, seconds=[1.0], images=3)
+    checkpoint = Checkpoint(path, {OUT: 1})
+    checkpoint.save({OUT: np.zeros(3, np.float32)}, history)
+    return checkpoint.load({OUT: np.ones(3, np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("read", "refused"),
+    [
+        (npz_with_two_arrays, None),
+        (gzipped_idx, None),
+        (tensor_of_a_model, rf"must hold the variables .*; superfluous: {OUT}/decoder"),
+        (class_of_a_model, f"holds a model of the class '{OUT}', which vaelib can not build"),
+        (curve_of_a_checkpoint, None),
+    ],
+)
+def test_a_name_inside_a_file_leads_nowhere(tmp_path, monkeypatch, read, refused):
+    path = tmp_path / "a" / "b" / "file"
+    path.parent.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_bytes(b"of someone else")
+    monkeypatch.chdir(path.parent)
+    if refused:
+        with pytest.raises(ValueError, match=refused):
+            read(path)
+    else:
+        assert read(path)
+    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == [path, tmp_path / "elsewhere"]
+    assert (tmp_path / "elsewhere").read_bytes() == b"of someone else"
