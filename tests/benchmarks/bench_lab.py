@@ -27,6 +27,7 @@ import click
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests/browser", "tests/tools", "docs")]
 from lab import ARGS, chromium_path, watched  # noqa: E402
+from page_weight import digits_weight  # noqa: E402
 
 MOMENTS = (1, 2, 4, 8)  # seconds after the page was opened
 WATCH = """
@@ -34,23 +35,11 @@ WATCH = """
   window.shares = [];
   const tick = (time) => { window.shown.push(time); requestAnimationFrame(tick); };
   requestAnimationFrame(tick);
-  const share = (mu, labels) => {
-    const sums = Array.from({ length: 10 }, () => [0, 0, 0]);
-    labels.forEach((label, i) => {
-      sums[label][0] += mu[2 * i];
-      sums[label][1] += mu[2 * i + 1];
-      sums[label][2] += 1;
-    });
-    const middle = (label) => [sums[label][0] / sums[label][2], sums[label][1] / sums[label][2]];
-    const far = (i, label) => Math.hypot(mu[2 * i] - middle(label)[0], mu[2 * i + 1] - middle(label)[1]);
-    const least = (i) => Math.min(...sums.map((_, label) => far(i, label)));
-    return labels.filter((label, i) => far(i, label) === least(i)).length / labels.length;
-  };
   addEventListener('frame', ({ detail }) => {
     window.frame = detail;
     const { labels, moments, shares } = window;
     while (shares.length < moments.length && performance.now() > 1000 * moments[shares.length])
-      shares.push(share(detail.mu, labels));
+      shares.push(partedOf(detail.mu, labels, 2));
   }, { capture: true });
 """
 
@@ -74,6 +63,7 @@ def in_browser(seconds: float) -> None:
     from playwright.sync_api import sync_playwright
 
     from vaelib.laboratory import save_page
+    from vaelib.laboratory.files import static
     from vaelib.laboratory.images import lab_images
 
     labels = lab_images(None, None).labels.tolist()
@@ -81,7 +71,8 @@ def in_browser(seconds: float) -> None:
         chromium = playwright.chromium.launch(executable_path=chromium_path(), args=ARGS)
         page = watched(chromium.new_page(viewport={"width": 1400, "height": 1000}))
         path = save_page(Path(folder) / "lab.html")
-        page.add_init_script(f"window.labels = {labels}; window.moments = {list(MOMENTS)};{WATCH}")
+        parted = f"const partedOf = (() => {{ {static('plane.js')}\nreturn partedOf; }})();"  # as the page says it
+        page.add_init_script(f"window.labels = {labels}; window.moments = {list(MOMENTS)}; {parted} {WATCH}")
         page.goto(path.as_uri())
         page.wait_for_function("() => window.frame")
         page.get_by_role("button", name="Play").click()
@@ -108,14 +99,12 @@ def weights() -> None:
     """Print the bytes of the lab's page with and without its digits, and of the site's two pages that stand alone."""
     from front import write_front
 
-    from vaelib.explorer.page import embedded
     from vaelib.laboratory import save_page
-    from vaelib.laboratory.page import page_state
 
-    digits = sum(len(embedded(page_state()[name])) for name in ("train", "heldOut", "labels"))
     with tempfile.TemporaryDirectory() as folder:
-        whole = save_page(Path(folder) / "saved.html").stat().st_size
-        click.echo(f"the lab's page {whole:,} bytes, {whole - digits:,} beside its digits")
+        page = save_page(Path(folder) / "saved.html").read_text("utf-8")
+        whole = len(page.encode())
+        click.echo(f"the lab's page {whole:,} bytes, {whole - digits_weight(page):,} beside its digits")
         write_front(Path(folder))
         for name in ("lab.html", "index.html"):
             click.echo(f"the site's {name} {(Path(folder) / name).stat().st_size:,} bytes")
