@@ -630,6 +630,31 @@ def test_combine_goes_to_a_minus_b_plus_c(vae, digits):
         explorer.combine(0, 1, 50)
 
 
+def test_the_page_has_the_images_to_pick_from_sent_and_asks_for_a_minus_b_plus_c(vae, digits):
+    explorer, sent = explore(vae, *digits), []
+    picture = explorer.picture
+    picture.send = lambda content, buffers=None: sent.append((content, buffers))
+    picture._handle_custom_msg({"ask": "images", "id": "1"}, [])
+    content, (images,) = sent.pop()
+    assert content["titles"][:2] == [f"Image {index}, digit {digits[1][index]}" for index in (0, 1)]
+    shown = np.frombuffer(images, np.uint8).reshape(len(content["titles"]), -1)
+    np.testing.assert_allclose(shown / 255, digits[0], atol=1 / 500)
+    picture._handle_custom_msg({"ask": "combine", "id": "2", "a": 3, "b": 7, "c": 11}, [])
+    assert [list(content) for content, _ in sent] == [["glide"], ["id"]]
+    codes = np.asarray(vae.encode(jnp.asarray(digits[0])).mu)
+    np.testing.assert_allclose(explorer.z, codes[3] - codes[7] + codes[11], atol=1e-5)
+    for wrong in ({}, {"a": 3, "b": 7}, {"a": 3, "b": 7, "c": 50}, {"a": 3, "b": 7, "c": True}, {"a": [0] * 10**4}):
+        picture._handle_custom_msg({"ask": "combine", "id": "3"} | wrong, [])
+        error = sent.pop()[0]["error"]
+        assert error.startswith("ValueError: index must be an integer in 0..49, got ")
+        assert len(error) < 200
+
+
+def test_without_images_the_page_offers_no_arithmetic(vae):
+    assert explore(vae).picture.encodes
+    assert not explore(VAE.create(seed=0, latent=2, hidden=(4,), pixels=9)).picture.encodes
+
+
 def test_save_drawing_page_writes_one_file_that_asks_for_nothing(vae, digits, tmp_path):
     path = save_drawing_page(vae, tmp_path / "draw.html", *digits)
     text = path.read_text(encoding="utf-8")

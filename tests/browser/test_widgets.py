@@ -254,6 +254,82 @@ def test_explorer_buttons_move_the_digit(notebook, here, lab):
     assert not area.locator("canvas").nth(1).is_visible()
 
 
+# At each frame until the digit has gone from one code to another: its first coordinate, and what the slider reads.
+ON_THE_WAY = """([area, to]) => new Promise((done) => {
+  const seen = [];
+  const look = () => {
+    const read = area.querySelector(".widget-readout").textContent.replace("−", "-");
+    const [first] = area.querySelector("canvas").z;
+    seen.push([first, Number(read)]);
+    if (first === to && seen.length > 1) done(seen);
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+def test_explorer_sliders_travel_with_the_digit(notebook, here, lab):
+    area = output(notebook, 1)
+    area.scroll_into_view_if_needed()
+    lab.execute(notebook, "explorer.move([-2, 1], seconds=0)")
+    arrive(notebook, area, [-2.0, 1.0])
+    moves = "for to in (1.5, -1.25, 2.0):\n    explorer.move([to, -1], seconds=1)\n    time.sleep(0.4)"
+    notebook.evaluate(RUN, f"import time\n{moves}")
+    seen = np.array(notebook.evaluate(ON_THE_WAY, [area.element_handle(), 2.0]))
+    assert len(np.unique(seen[(seen[:, 0] > -2) & (seen[:, 0] < 2), 1])) > 5
+    np.testing.assert_allclose(seen[:, 1], seen[:, 0], atol=0.0051)
+    settle(notebook, area)
+    assert_shows(area, here["model"], [2.0, -1.0])
+    assert_kernel_comes_to(notebook, lab, [2.0, -1.0])
+
+
+def test_a_hand_on_a_slider_ends_a_motion_for_the_kernel_too(notebook, here, lab):
+    area = output(notebook, 1)
+    lab.execute(notebook, "explorer.move([2, -1], seconds=0)")
+    arrive(notebook, area, [2.0, -1.0])
+    handle = area.get_by_role("slider", name="z₂")
+    handle.focus()
+    lab.execute(notebook, "explorer.move([-2, 1], seconds=100)")
+    area.locator('.stage[aria-busy="true"]').wait_for()
+    notebook.wait_for_function("c => c.z[0] < 1.99", arg=area.locator("canvas").first.element_handle())
+    handle.press("ArrowRight")
+    settle(notebook, area)
+    z = assert_shows(area, here["model"])
+    assert -1 < z[1] < 0 < z[0] < 2
+    assert_kernel_comes_to(notebook, lab, z)
+
+
+def test_arithmetic_on_the_codes_of_three_images_picked_by_keys(notebook, here, lab):
+    area = output(notebook, 1)
+    assert area.locator(".arithmetic canvas").count() == 0, "the images come when they are asked for"
+    cell = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    before = notebook.evaluate(cell)
+    track = area.locator(".noUi-base").first
+    left = track.bounding_box()["x"]
+    area.locator("summary", has_text="Arithmetic on codes").press("Enter")
+    area.get_by_label("Image a").wait_for()
+    assert track.bounding_box()["x"] == left, "nothing is pushed aside"
+    picked = {"a": 5, "b": 17, "c": 40}
+    for name, index in picked.items():
+        select = area.get_by_label(f"Image {name}")
+        select.press("ArrowDown")
+        select.select_option(str(index))
+    area.get_by_role("button", name="Go to a − b + c").press("Enter")
+    assert notebook.evaluate(cell) == before, "no key was taken for a shortcut of the notebook"
+    names = [f"image {index}, digit {load_mnist('test', limit=300)[1][index]}" for index in picked.values()]
+    area.locator(".caption", has_text="z = a − b + c: {}, minus {}, plus {}.".format(*names)).wait_for()
+    settle(notebook, area)
+    images = load_mnist("test", limit=300)[0]
+    a, b, c = (np.asarray(here["model"].encode(jnp.asarray(images[index])).mu) for index in picked.values())
+    z = assert_shows(area, here["model"])
+    np.testing.assert_allclose(z, a - b + c, atol=1e-4)
+    assert_kernel_comes_to(notebook, lab, z)
+    subtracted = area.get_by_role("img", name=f"b: I{names[1][1:]}").evaluate("c => Array.from(c.pixels)")
+    np.testing.assert_allclose(subtracted, images[17], atol=1 / 500)
+    controls = area.locator(".arithmetic select, .arithmetic button, .arithmetic summary").all()
+    assert [control.bounding_box()["height"] >= 44 for control in controls] == [True] * 5, "a finger's width"
+
+
 def test_explorer_of_a_model_the_page_cannot_run_asks_the_kernel(notebook, here):
     area = output(notebook, 2)
     area.scroll_into_view_if_needed()

@@ -145,18 +145,54 @@ test("each code comes with its own image", async () => {
   }
 });
 
-test("a slider that the kernel moves ends no motion", async () => {
+test("a motion takes the sliders along, and ends where the kernel puts them meanwhile", async () => {
   const { picture, pageState, Element, frames } = fresh();
   const slider = pageState({ value: 0 });
   const state = pageState({ image_shape: [1, 1, 1], plane: {}, choices: [], caption: "", original: new Uint8Array(0) });
   const el = new Element("div");
   const shown = picture({ state, sliders: [slider], el });
   shown.start({ decode: () => Float32Array.of(0.5) });
+  const at = () => Array.from(el.find((element) => element.name === "canvas")[0].z);
   shown.glide({ to: [2], seconds: 1 });
-  slider.set("value", 0.7);
+  slider.set("value", 2);
+  await settled();
+  assert.equal(slider.get("value"), 0, "the end comes first, and is put off");
   frames.shift()(0);
   frames.shift()(500);
-  assert.deepEqual(Array.from(el.find((element) => element.name === "canvas")[0].z), [1]);
+  assert.deepEqual([at(), slider.get("value")], [[1], 1]);
+  slider.set("value", 3);
+  frames.shift()(1000);
+  await settled();
+  assert.deepEqual([at(), slider.get("value"), frames.length], [[3], 3, 0]);
+});
+
+test("two views of one motion do not take each other for a hand or the kernel", async () => {
+  const { picture, pageState, Element, frames } = fresh();
+  const slider = pageState({ value: 0 });
+  const empty = { image_shape: [1, 1, 1], plane: {}, choices: [], caption: "", original: new Uint8Array(0) };
+  const views = [0, 1].map(() => picture({ state: pageState({ ...empty }), sliders: [slider], el: new Element("div") }));
+  for (const shown of views) shown.glide({ to: [2], seconds: 1 });
+  slider.set("value", 2);
+  for (const now of [0, 0, 500, 500]) frames.shift()(now);
+  await settled();
+  assert.equal(slider.get("value"), 1);
+  for (const now of [1000, 1000]) frames.shift()(now);
+  assert.deepEqual([slider.get("value"), frames.length], [2, 0]);
+});
+
+test("a hand in the middle of a motion leaves the sliders where they are, and tells so", async () => {
+  const { picture, pageState, Element, frames } = fresh();
+  const told = [];
+  const sliders = [0, 1].map((axis) => Object.assign(pageState({ value: 0 }), { save: ({ value }) => told.push([axis, value]) }));
+  const empty = { image_shape: [1, 1, 1], plane: {}, choices: [], caption: "", original: new Uint8Array(0) };
+  const shown = picture({ state: pageState(empty), sliders, el: new Element("div") });
+  shown.glide({ to: [2, 4], seconds: 1 });
+  for (const now of [0, 500]) frames.shift()(now);
+  assert.deepEqual(told, []);
+  sliders[0].set("value", 0.3, { updated_view: {} });
+  frames.shift()(600);
+  assert.deepEqual([sliders.map((slider) => slider.get("value")), frames.length], [[0.3, 2], 0]);
+  assert.deepEqual(told, [[0, 0.3], [1, 2]]);
 });
 
 test("a slider's answer, rounded to its step, is no hand", async () => {

@@ -11,6 +11,7 @@ from vaelib.languages import tr
 
 DRAWS = 500  # codes from a prior of the model's own, of which "Draw from the prior" shows one
 IN_A_BYTE = 256  # classes that a page is told of, a byte an image
+OFFERED = 200  # real images that a page holds, and those to pick from
 MOST = 2000  # codes on the plane and images to encode; more are only slower to send
 DIGITS = (28, 28, 1)  # the shape of the bundled images
 REACH = 3.0  # the least a slider reaches to both sides: three standard deviations of the prior
@@ -89,6 +90,11 @@ class EncodedImages:
             return tr("Image {index}", index=index)
         name = self.classes[self.labels[index]]
         return tr("Image {index}, {word} {name}", index=index, word=word_for(self.classes), name=name)
+
+    def offered(self) -> tuple[list[str], bytes]:
+        """The names and the bytes of the first OFFERED images; none for a model that cannot encode them."""
+        images = self.images[: self.encodes * OFFERED]
+        return [self.name(index) for index in range(len(images))], as_bytes(images).tobytes()
 
     def plane(self, axes: tuple[int, int]) -> dict:
         """The codes on two dimensions of z for the page: a byte a coordinate, 127 at the end of its reach."""

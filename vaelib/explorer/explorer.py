@@ -1,6 +1,7 @@
 """The explorer: one slider for each dimension of z, and the decoded digit that follows them."""
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 import numpy as np
@@ -22,15 +23,33 @@ ACTIVE = 0.01  # the variance of q's mean below which a dimension counts as igno
 class Picture(ModelWidget):
     """The decoded digit at the sliders' values, a real digit beside it, and the plane for two latent dimensions.
 
-    A model of x given y has `choices`, the labels' names, and `asked`, the number of the one that is asked for.
+    A model of x given y has `choices`, the labels' names, and `asked`, the number of the one that is asked for. Where
+    there are real images the page offers the arithmetic on their codes, and `combine` is called with three indices.
     """
 
-    _esm = NOTEBOOK + static("engine.js", "parts.js", "picture.js", "picture-widget.js")
+    _esm = NOTEBOOK + static("engine.js", "parts.js", "picture.js", "arithmetic.js", "picture-widget.js")
     sliders = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     caption = traitlets.Unicode().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
     asked = traitlets.Int().tag(sync=True)
+    encodes = traitlets.Bool().tag(sync=True)
+
+    def __init__(self, encoded: EncodedImages, combine: Callable[..., None], **state):
+        """The images stay in the kernel until the page asks for them: a notebook stores what the state holds."""
+        self._encoded, self._combine = encoded, combine
+        super().__init__(encoded, encodes=encoded.encodes, **state)
+
+    def _answers(self) -> dict:
+        return super()._answers() | {"images": self._images, "combine": self._combined}
+
+    def _images(self, _):
+        titles, images = self._encoded.offered()
+        return {"titles": titles}, [images]
+
+    def _combined(self, question: dict):
+        self._combine(*(question.get(name) for name in "abc"))
+        return {}, []
 
     @traitlets.validate("asked")
     def _check_asked(self, proposal) -> int:
@@ -57,7 +76,7 @@ class Explorer(WithStill, ipywidgets.VBox):
         for slider in self.sliders:
             slider.observe(self._on_slider, names="value")
         plane = encoded.plane((0, 1)) if len(self.sliders) == 2 else {}
-        self.picture = Picture(encoded, sliders=self.sliders, plane=plane, choices=encoded.choices)
+        self.picture = Picture(encoded, self.combine, sliders=self.sliders, plane=plane, choices=encoded.choices)
         self.buttons = self._buttons()
         controls = ipywidgets.VBox([*self._controls(shown)])
         controls.layout = ipywidgets.Layout(flex="1 1 280px", max_width="600px")
@@ -180,18 +199,18 @@ class Explorer(WithStill, ipywidgets.VBox):
         self.move(codes[a] - codes[b] + codes[c], caption=tr("z = a − b + c: {a}, minus {b}, plus {c}.", **names))
 
     def _known(self, index: int | None) -> int:
-        """The index of a real image, one at random for None."""
+        """The index of a real image."""
         count = len(self._encoded.images)
         if not count:
             raise ValueError("there are no real images to encode; pass explore(model, images)")
-        if index is None:
-            index = int(self._rng.integers(count))
         if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < count:
-            raise ValueError(f"index must be an integer in 0..{count - 1}, got {index!r}")
+            raise ValueError(f"index must be an integer in 0..{count - 1}, got {reprlib.repr(index)}")
         return int(index)
 
     def _show(self, index: int | None) -> int:
-        """The index of a real image, which is then on show."""
+        """The index of a real image, one at random for None, which is then on show."""
+        if index is None and len(self._encoded.images):
+            index = int(self._rng.integers(len(self._encoded.images)))
         index = self._known(index)
         self.picture.original = as_bytes(self._encoded.images[index]).tobytes()
         if self.picture.choices and self._encoded.labels is not None:

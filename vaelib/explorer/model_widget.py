@@ -44,11 +44,16 @@ class ModelWidget(anywidget.AnyWidget):
         if not isinstance(question, dict) or not isinstance(question.get("id"), str):
             return
         try:
-            asked = checks.one_of(question.get("ask"), ("layers", "decode", "encode"), "ask")
-            answer, buffers = {"layers": self._layers, "decode": self._decode, "encode": self._encode}[asked](question)
+            answers = self._answers()
+            asked = checks.one_of(question.get("ask"), tuple(answers), "ask")
+            answer, buffers = answers[asked](question)
         except Exception as error:  # no cell to appear under: it is shown in place of the picture
             answer, buffers = {"error": f"{type(error).__name__}: {error}"}, []
         self.send({"id": question["id"]} | answer, buffers)
+
+    def _answers(self) -> dict:
+        """What may be asked, and what answers it."""
+        return {"layers": self._layers, "decode": self._decode, "encode": self._encode}
 
     def _layers(self, _):
         exporters = {"decode": decoder_layers, "encode": encoder_layers}

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vaelib import checks
-from vaelib.explorer.encoded_images import EncodedImages, as_bytes, dimension
+from vaelib.explorer.encoded_images import OFFERED, EncodedImages, dimension
 from vaelib.explorer.layers import Layers, decoder_layers
 from vaelib.explorer.model_widget import static
 from vaelib.files import write_atomically
@@ -21,7 +21,7 @@ from vaelib.widgets.browser import shared
 
 PIXEL = 1e-3  # the largest difference a pixel between the page's digit and the decoder's that half precision may make
 COMMENT = re.compile(r"^ *(//|/\*\*|\*).*\n", re.MULTILINE)  # a line of its own; a page's reader has the sources
-POINTS, DIGITS, DRAWS = 1000, 200, 100  # codes on the plane, real digits to encode, draws from a prior of its own
+POINTS, DRAWS = 1000, 100  # codes on the plane, draws from a prior of its own
 
 
 def save_page(
@@ -119,7 +119,7 @@ def embedded(value) -> str:
 
 def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
     """What the page's script is given: the decoder's weights as text, the plane, some real digits and their codes."""
-    shown = encoded.encodes * DIGITS
+    titles, digits = encoded.offered()
     return {
         "image_shape": encoded.model.image_shape,
         "header": header,
@@ -127,14 +127,14 @@ def state_of(encoded: EncodedImages, header: dict, weights: str) -> dict:
         "names": [dimension(dim) for dim in range(encoded.model.latent)],
         "order": encoded.order,
         "reach": [float(reach) for reach in encoded.reach],
-        "codes": _rounded(encoded.codes[:shown]),
+        "codes": _rounded(encoded.codes[: len(titles)]),
         "draws": None if encoded.draws is None else _rounded(encoded.draws[:DRAWS]),
         "prior": encoded.prior,
         "origin": encoded.origin,
-        "titles": [encoded.name(index) for index in range(len(encoded.images[:shown]))],
+        "titles": titles,
         "choices": encoded.choices,
-        "asked": [] if encoded.labels is None or not encoded.choices else encoded.labels[:shown].tolist(),
-        "digits": deflated(as_bytes(encoded.images[:shown]).tobytes()),
+        "asked": [] if encoded.labels is None or not encoded.choices else encoded.labels[:OFFERED].tolist(),
+        "digits": deflated(digits),
         "weights": weights,
     }
 

@@ -11,12 +11,11 @@ const combined = ([a, b, c]) => a.map((value, axis) => value - b[axis] + c[axis]
 
 /**
  * An image to pick, and its picture.
- * @param {Page} page
- * @param {Uint8Array} digits
+ * @param {Offered} offered
  * @param {{ name: string, sign: string, start: number }} operand
  * @param {() => void} onPick
  */
-function operand({ titles, image_shape }, digits, { name, sign, start }, onPick) {
+function operand({ image_shape, titles, digits }, { name, sign, start }, onPick) {
   const size = digits.length / titles.length;
   const { canvas, draw } = imageCanvas(image_shape, name);
   const options = titles.map((title, index) => element("option", { value: index }, [title]));
@@ -36,22 +35,22 @@ function operand({ titles, image_shape }, digits, { name, sign, start }, onPick)
 }
 
 /**
- * Three images and the way to a - b + c; none where there are no images.
- * @param {Page} page
- * @param {Uint8Array} digits
- * @param {(z: number[], caption: string) => void} move
+ * Three images to pick, and the way to a - b + c, behind a heading that opens.
+ * @param {() => Later<Offered>} offered the images, asked for when the heading is opened first
+ * @param {(picked: number[]) => void} go to the code of the images of these three indices
+ * @param {(error: Error) => void} fail
  */
-function arithmetic(page, digits, move) {
-  const count = page.codes.length;
-  if (!count) return element("div", { hidden: "" });
-  const go = () => {
-    const picked = parts.map(({ index }) => index());
-    const [a, b, c] = picked.map((index) => page.titles[index].replace(/^I/, "i"));
-    move(combined(picked.map((index) => page.codes[index])), tr("z = a − b + c: {a}, minus {b}, plus {c}.", { a, b, c }));
+function arithmetic(offered, go, fail) {
+  const bar = element("div", { class: "bar" });
+  const fill = (/** @type {Offered} */ images) => {
+    const picked = () => go(parts.map(({ index }) => index()));
+    const count = images.titles.length;
+    const parts = OPERANDS.map(([name, sign], i) => operand(images, { name, sign, start: i % count }, picked));
+    const button = element("button", { type: "button", class: "jupyter-button" }, [tr("Go to a − b + c")]);
+    button.addEventListener("click", picked);
+    bar.append(...parts.map(({ line }) => line), button);
   };
-  const parts = OPERANDS.map(([name, sign], i) => operand(page, digits, { name, sign, start: i % count }, go));
-  const button = element("button", { type: "button" }, [tr("Go to a − b + c")]);
-  button.addEventListener("click", go);
-  const summary = element("summary", {}, [tr("Arithmetic on codes")]);
-  return element("details", { class: "arithmetic" }, [summary, element("div", { class: "bar" }, [...parts.map(({ line }) => line), button])]);
+  const details = element("details", { class: "arithmetic" }, [element("summary", {}, [tr("Arithmetic on codes")]), bar]);
+  details.addEventListener("toggle", () => Promise.resolve(offered()).then(fill).catch(fail), { once: true });
+  return details;
 }

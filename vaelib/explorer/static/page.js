@@ -59,6 +59,7 @@ function pageState(values) {
     off: (/** @type {string} */ event, /** @type {(...details: any[]) => void} */ listener) => {
       listeners[event] = (listeners[event] ?? []).filter((known) => known !== listener);
     },
+    save: () => {},
     save_changes: () => {},
   };
   return state;
@@ -141,7 +142,7 @@ async function openPage(page, el, weights = weightsFrom(page.weights, page.heade
   const sliders = page.names.map((name, dim) => rangeSlider(name, page.reach[dim]));
   const models = sliders.map((slider) => slider.model);
   const stage = element("div");
-  const shown = picture({ state, sliders: models, el: stage, carry: true });
+  const shown = picture({ state, sliders: models, el: stage });
   const lines = page.order.map((dim) => sliders[dim].line);
   const column = element("div", { class: "sliders" }, lines.slice(0, SHOWN));
   const rest = lines.slice(SHOWN);
@@ -152,7 +153,11 @@ async function openPage(page, el, weights = weightsFrom(page.weights, page.heade
   const digits = await inflate(page.digits);
   const move = mover(state, models, shown.glide);
   const bar = element("div", { class: "bar" }, buttons(page, digits, state, move));
-  column.append(arithmetic(page, digits, move));
+  const combine = (/** @type {number[]} */ picked) => {
+    const [a, b, c] = picked.map((index) => page.titles[index].replace(/^I/, "i"));
+    move(combined(picked.map((index) => page.codes[index])), tr("z = a − b + c: {a}, minus {b}, plus {c}.", { a, b, c }));
+  };
+  if (page.codes.length) column.append(arithmetic(() => ({ ...page, digits }), combine, shown.fail));
   el.classList.add("vaelib");
   el.append(bar, element("div", { class: "columns" }, [stage, column]));
   try {

@@ -5,9 +5,9 @@
  * @param {State} parts.state a widget's model, or the page's own object
  * @param {State[]} parts.sliders one for each dimension of z: they hold z, nothing else does
  * @param {HTMLElement} parts.el
- * @param {boolean} [parts.carry] whether a motion takes the sliders along; a notebook's would tell the kernel of every step
+ * @param {(axis: number, value: number) => void} [parts.put] puts a slider somewhere; a notebook's without telling the kernel
  */
-function picture({ state, sliders, el, carry = false }) {
+function picture({ state, sliders, el, put = (axis, value) => sliders[axis].set("value", value) }) {
   const shape = state.get("image_shape");
   const decoded = imageCanvas(shape, tr("The decoded digit"));
   const real = imageCanvas(shape, tr("The real digit"));
@@ -25,7 +25,7 @@ function picture({ state, sliders, el, carry = false }) {
   const z = () => sliders.map((slider) => slider.get("value"));
   /** @type {ReturnType<typeof plane> | null} */
   let pad = null;
-  /** @type {{ from: number[], to: number[], duration: number, start?: number } | null} */
+  /** @type {{ from: number[], to: number[], at: number[], duration: number, start?: number } | null} */
   let glide = null;
   let queued = false;
   let needsKernel = true;
@@ -51,7 +51,8 @@ function picture({ state, sliders, el, carry = false }) {
     queued = true;
     queueMicrotask(() => {
       queued = false;
-      if (!glide) show(z());
+      if (glide) carryTo(glide.at);
+      else show(z());
     });
   };
   // What was said of a code, and the real digit beside it, are true of that code alone.
@@ -61,17 +62,32 @@ function picture({ state, sliders, el, carry = false }) {
     state.set("original", new DataView(new ArrayBuffer(0)));
     state.save_changes();
   };
-  // The reader's hand goes before a motion under way. A slider that was placed answers with its place, rounded.
-  const placed = z();
+  // A motion takes the sliders along. The kernel, which knows its end from the start, is not told of every step.
+  const carryTo = (/** @type {number[]} */ at) => {
+    carrying = true;
+    at.forEach((value, axis) => put(axis, value));
+    carrying = false;
+  };
   const end = () => {
     glide = null;
     stage.setAttribute("aria-busy", "false");
   };
+  // The reader's hand goes before a motion under way: the sliders stay where they are, and the kernel is told.
+  const stay = () => {
+    if (!glide) return;
+    end();
+    for (const slider of sliders) slider.save({ value: slider.get("value") }, { patch: true });
+  };
+  // A slider that was placed answers with its place, rounded.
+  const placed = z();
   const onSlider = (/** @type {State} */ slider, /** @type {number} */ value, /** @type {any} */ options) => {
     const axis = sliders.indexOf(slider);
     if (!options?.updated_view) placed[axis] = value;
-    else if (Math.abs(value - placed[axis]) > ROUNDED) {
-      end();
+    if (carrying) return;
+    if (!options?.updated_view) {
+      if (glide) glide.to[axis] = value;
+    } else if (Math.abs(value - placed[axis]) > ROUNDED) {
+      stay();
       forget();
     }
     changed();
@@ -81,8 +97,9 @@ function picture({ state, sliders, el, carry = false }) {
     const { from, to, duration, start = now } = glide;
     glide.start = start;
     const t = duration > 0 ? Math.min(1, (now - start) / duration) : 1;
-    const at = to.map((value, axis) => from[axis] + t * (value - from[axis]));
-    if (carry) sliders.forEach((slider, axis) => slider.set("value", at[axis]));
+    const at = t < 1 ? to.map((value, axis) => from[axis] + t * (value - from[axis])) : to;
+    glide.at = at;
+    carryTo(at);
     show(at);
     if (t < 1) return void requestAnimationFrame(step);
     end();
@@ -90,7 +107,8 @@ function picture({ state, sliders, el, carry = false }) {
   };
   const move = (/** @type {Glide} */ { to, seconds }) => {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    glide = { from: z(), to, duration: 1000 * seconds };
+    const from = z();
+    glide = { from, to: [...to], at: from, duration: 1000 * seconds };
     stage.setAttribute("aria-busy", "true");
     requestAnimationFrame(step);
   };
@@ -105,9 +123,9 @@ function picture({ state, sliders, el, carry = false }) {
 
   if (state.get("plane").reach) {
     pad = plane(state.get("plane"), (to) => {
-      end();
+      stay();
       forget();
-      sliders.forEach((slider, axis) => slider.set("value", to[axis]));
+      sliders.forEach((slider, axis) => slider.set("value", to[axis], { updated_view: stage }));
       sliders.forEach((slider) => slider.save_changes());
       changed();
     });
@@ -170,3 +188,4 @@ function choice(state) {
 }
 
 const ROUNDED = 1e-3;
+let carrying = false; // whether what changes a slider now is a motion, in this view of a widget or in another

@@ -21,14 +21,16 @@ type PictureEngine = Partial<Engine> & Pick<Engine, "decode"> & { needsKernel?: 
 // A widget's model, or the page's own object in its place.
 interface State {
   get(name: string): any;
-  set(name: string, value: any): void;
+  set(name: string, value: any, options?: object): void;
   on(event: string, listener: (...details: any[]) => void): void;
   off(event: string, listener: (...details: any[]) => void): void;
   save_changes(): void;
+  save(changes: object, options: { patch: boolean }): void;
 }
 
 interface WidgetState extends State {
   send(content: object): void;
+  set_state(changes: object): void; // as the kernel does it
   comm_live?: boolean;
   views?: Record<string, Promise<{ el: HTMLElement }>>;
   widget_manager: { get_model(id: string): Promise<WidgetState> };
@@ -72,6 +74,13 @@ interface Page {
   asked: number[];
   digits: string;
   weights: string;
+}
+
+// Real images to pick from, their bytes one after the other.
+interface Offered {
+  image_shape: number[];
+  titles: string[];
+  digits: Uint8Array;
 }
 
 interface SketchPage {
