@@ -354,6 +354,34 @@ def test_numerals_do_not_cover_each_other(spread, rng):
     assert apart > 0.2 * ax.figure.dpi
 
 
+def test_names_are_moved_only_where_they_would_touch():
+    points = np.array([[0.0, 0.0], [0.3, 0.0], [0.3, 0.0], [9.0, 9.0]])
+    places = figures.apart(points, 1.0)
+    gaps = [np.linalg.norm(a - b) for a, b in itertools.combinations(places, 2)]
+    assert min(gaps) > 0.99
+    np.testing.assert_allclose(places[3], points[3], atol=1e-5)
+    np.testing.assert_allclose(places.mean(axis=0), points.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(figures.apart(points.tolist(), 1.0), places)
+
+
+def test_codes_that_all_coincide_are_drawn():
+    ax = figures.latent_scatter(np.ones((3, 2)), [0, 1, 2])
+    assert np.isfinite([text.xyann for text in ax.texts]).all()
+
+
+@pytest.mark.parametrize(
+    ("points", "gap", "message"),
+    [
+        (np.zeros((3, 3)), 1.0, r"points must have shape \(n, 2\), got \(3, 3\)"),
+        (np.full((3, 2), np.nan), 1.0, "points must be finite"),
+        (np.zeros((3, 2)), -1.0, r"gap must be a finite number in \[0, inf\], got -1.0"),
+    ],
+)
+def test_places_for_names_refuse(points, gap, message):
+    with pytest.raises(ValueError, match=message):
+        figures.apart(points, gap)
+
+
 def test_latent_scatter_takes_any_number_of_classes_and_their_names(rng):
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     ax = figures.latent_scatter(rng.normal(size=(52, 2)), np.tile(letters, 2))

@@ -7,6 +7,7 @@ the picture. `show` puts it on the page with a caption and a description. No fun
 from vaelib.figures.architecture import architecture
 from vaelib.figures.digits import digit_rows, manifold, prior_grid, reconstruction_sheet, show_digits
 from vaelib.figures.plots import (
+    apart,
     band,
     gaussian_ellipse,
     heatmap,
@@ -22,6 +23,7 @@ __all__ = [
     "CLASS_COLORS",
     "LINE_COLORS",
     "QUANTITY_COLORS",
+    "apart",
     "architecture",
     "band",
     "class_colors",

@@ -30,15 +30,20 @@ from vaelib.figures.style import (
 TERMS = {"elbo": "ELBO", "recon": r"$\mathrm{E}_q[\log p(x|z)]$", "kl": "KL(q‖p(z))"}
 
 
-def _apart(points: np.ndarray, gap: float) -> np.ndarray:
-    """The points (n, 2), those nearer to each other than `gap` pushed apart along the line between them."""
-    points = points + np.outer(np.arange(len(points)), [0.0, 1e-6 * gap])  # so that no two coincide
+def apart(points: Real[Array, "point 2"] | Sequence[Numbers], gap: float) -> np.ndarray:
+    """Places for names at the points: those nearer to each other than `gap`, in their units, are pushed apart.
+
+    `latent_scatter` places the names of its classes so; in a live figure it gives the places of each frame.
+    """
+    places = finite_array(points, "points", None, 2)
+    gap = checks.number(gap, "gap", low=0.0)
+    places = places + np.outer(np.arange(len(places)), [0.0, 1e-6 * gap])  # so that no two coincide
     for _ in range(200):
-        between = points[:, None] - points
-        distance = np.linalg.norm(between, axis=-1) + np.where(np.eye(len(points)), np.inf, 0.0)
-        push = np.maximum(gap - distance, 0.0) / distance
-        points = points + 0.2 * (push[..., None] * between).sum(axis=1)
-    return points
+        between = places[:, None] - places
+        distance = np.linalg.norm(between, axis=-1) + np.where(np.eye(len(places)), np.inf, 0.0)
+        push = np.maximum(gap - distance, 0.0) / np.maximum(distance, np.finfo(float).tiny)
+        places = places + 0.2 * (push[..., None] * between).sum(axis=1)
+    return places
 
 
 def _share_of_height(ax: Axes, inches: float) -> float:
@@ -72,7 +77,7 @@ def latent_scatter(
     present = np.unique(numbers)
     medians = np.array([np.median(codes[numbers == number], axis=0) for number in present])
     gap = _share_of_height(ax, 0.28) * np.ptp(codes, axis=0).max()
-    for number, median, place in zip(present, medians, _apart(medians, gap), strict=True):
+    for number, median, place in zip(present, medians, apart(medians, gap), strict=True):
         color, name = colors[number], classes[number]
         shape = "circle" if len(name) == 1 else "round"
         box = {"boxstyle": f"{shape},pad=0.2", "fc": "white", "ec": color, "lw": 2}
@@ -121,11 +126,13 @@ def label_lines(ax: Axes) -> Axes:
     Takes the place of a legend. Labels that would touch are moved apart; lines without a label stay unnamed.
     """
     lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+    if not lines:
+        return ax
     ax.set_ylim(ax.get_ylim())
     last = [line.get_transform().transform(np.asarray(line.get_xydata())[-1]) for line in lines]
     ends = [ax.transAxes.inverted().transform(point) for point in last]
     heights = np.array([(0.0, height) for _, height in ends]).reshape(-1, 2)
-    for line, (_, height) in zip(lines, _apart(heights, _share_of_height(ax, 0.2)), strict=True):
+    for line, (_, height) in zip(lines, apart(heights, _share_of_height(ax, 0.2)), strict=True):
         ax.annotate(
             str(line.get_label()),
             (1, height),
