@@ -13,6 +13,7 @@ from loopback import serve
 
 from vaelib.laboratory import save_page
 from vaelib.laboratory.weights import flat_weights
+from vaelib.languages import LANGUAGES
 from vaelib.models import VAE
 
 # Bernoulli, 4,000 digits: untrained it is -543 nats, and the mean image alone reaches -206.
@@ -633,6 +634,28 @@ def test_nothing_is_wider_than_the_screen(browser, path, width):
         )
         assert min(heights) >= 44
     context.close()
+    assert page.faults == []
+
+
+# On how many lines the mean terms stand, as they are and with a KL of three figures before the point.
+LINES = r"""() => ['$&', 'KL 123.4'].map((kl) => {
+  const range = document.createRange();
+  const words = document.querySelector('.terms');
+  words.textContent = words.textContent.replace(/KL [\d.]+/, kl);
+  range.selectNodeContents(words);
+  return new Set(Array.from(range.getClientRects(), ({ top }) => top)).size;
+})"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_the_mean_terms_stand_on_one_line(browser, tmp_path, monkeypatch, width, language):
+    monkeypatch.setenv("VAELIB_LANG", language)
+    page = watched(browser.new_page(viewport={"width": width, "height": 900}))
+    open_at(page, save_page(tmp_path / "lab.html").as_uri())
+    page.locator(".terms", has_text="KL").wait_for()
+    assert page.evaluate(LINES) == [1, 1]
+    page.close()
     assert page.faults == []
 
 
