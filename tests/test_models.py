@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import array_shapes
 from packaging.version import Version
 
+from vaelib.conditional import ConditionalVAE
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
 from vaelib.models import VAE, Autoencoder
 from vaelib.networks import ACTIVATIONS, LIKELIHOODS, Constant, Decoder, Encoder
@@ -198,6 +199,7 @@ def test_leading_axes_change_nothing_but_the_shape(model, images, lead):
     [
         (VAE, {"likelihood": "gaussian", "sigma": "learned", "activation": "tanh"}),
         (Autoencoder, {"likelihood": "continuous-bernoulli"}),
+        (VAE, {"initial": "uniform"}),
     ],
 )
 def test_create_equals_the_constructor_to_the_bit(cls, config):
@@ -268,6 +270,22 @@ def test_config_rebuilds_the_model(cls, likelihood, sigma):
     again = cls(**config, rngs=nnx.Rngs(1))
     assert again.config == model.config
     assert nnx.graphdef(again) == nnx.graphdef(model)
+
+
+@pytest.mark.parametrize("cls", [VAE, Autoencoder, partial(ConditionalVAE, classes=3)])
+def test_uniform_first_weights_are_those_of_pytorch(cls):
+    model = cls(latent=30, hidden=(400, 200), initial="uniform", rngs=nnx.Rngs(0))
+    layers = [layer for _, layer in nnx.iter_graph(model) if isinstance(layer, nnx.Linear)]
+    assert len(layers) > 5
+    for layer in layers:
+        for parameter in (layer.kernel, layer.bias):
+            drawn = np.asarray(parameter[...]) * layer.in_features**0.5
+            assert np.abs(drawn).max() <= 1
+            np.testing.assert_allclose(drawn.std(), 3**-0.5, atol=drawn.size**-0.5)  # of a uniform one in ±1
+            assert abs(drawn.mean()) < 4 * (3 * drawn.size) ** -0.5
+    firsts = {float(parameter[...].ravel()[0]) for layer in layers for parameter in (layer.kernel, layer.bias)}
+    assert len(firsts) == 2 * len(layers), "no two are drawn with one key"
+    assert "initial" not in model.config
 
 
 def test_config_is_ready_for_json_whatever_numbers_were_given():
@@ -409,6 +427,7 @@ def test_every_parameter_of_the_vae_is_trained(images):
         ({"hidden": (500, 0)}, ValueError, "hidden must be an integer of at least 1, got 0"),
         ({"likelihood": "poisson"}, ValueError, "likelihood must be one of 'bernoulli', 'contin.*, got 'poisson'"),
         ({"activation": "swish"}, ValueError, "activation must be one of 'relu', 'tanh', .*, got 'swish'"),
+        ({"initial": "zeros"}, ValueError, "initial must be one of 'normal', 'uniform', got 'zeros'"),
         ({"sigma": 0}, ValueError, r"sigma must be a finite number in \(0, inf\], got 0"),
         ({"sigma": -0.1}, ValueError, r"sigma must be a finite number in \(0, inf\], got -0.1"),
         ({"sigma": float("nan")}, ValueError, "sigma must be a finite number .* got nan"),

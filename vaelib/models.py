@@ -20,7 +20,17 @@ from vaelib import checks
 from vaelib.checks import AnyArray, Whole
 from vaelib.compilation import jit_sooner, one_program
 from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian, standard_normal
-from vaelib.networks import MLP, Constant, Decoder, Encoder, Sigma, checked_likelihood, checked_sizes
+from vaelib.networks import (
+    INITIALS,
+    MLP,
+    Constant,
+    Decoder,
+    Encoder,
+    Sigma,
+    checked_likelihood,
+    checked_sizes,
+    draw_uniform,
+)
 from vaelib.protocols import Distribution
 
 Model = TypeVar("Model", bound="ImageModel")  # `Self`, which beartype takes on whole classes only
@@ -42,6 +52,7 @@ class ImageModel(nnx.Module):
         activation: str = "relu",
         image_shape: Sequence[Whole] | None = None,
         pixels: Whole | None = None,
+        initial: str = "normal",
         rngs: nnx.Rngs,
     ):
         """Build the networks.
@@ -56,6 +67,8 @@ class ImageModel(nnx.Module):
             image_shape: (height, width) or (height, width, channels) of an image, by default (28, 28). Images are flat
                 vectors of height × width × channels pixels, row by row, the channels of a pixel side by side.
             pixels: instead of image_shape, the number of pixels: a grey square, or a row where they make no square.
+            initial: "normal" for first weights of variance 1 / inputs and biases of 0 (LeCun et al., 1998; Flax's), or
+                "uniform" for both within ±1 / sqrt(inputs) (PyTorch's). A finished model does not keep the word.
             rngs: the source of the initial weights, `nnx.Rngs(seed)`.
 
         Raises:
@@ -64,11 +77,14 @@ class ImageModel(nnx.Module):
         image_shape = checks.image_shape(image_shape, pixels)
         latent, hidden, pixels = checked_sizes(latent, hidden, math.prod(image_shape), activation, rngs)
         sigma = checked_likelihood(likelihood, sigma, mean)
+        checks.one_of(initial, INITIALS, "initial")
         self.latent, self.image_shape, self.pixels, self.hidden = latent, image_shape, pixels, hidden
         sizes: dict[str, Any] = {"pixels": pixels, "hidden": hidden, "latent": latent, "activation": activation}
         self._build_encoder(sizes, rngs)
         mirrored = sizes | {"hidden": hidden[::-1], "latent": latent + self.classes}
         self.decoder = Decoder(**mirrored, likelihood=likelihood, sigma=sigma, mean=mean, rngs=rngs)
+        if initial == "uniform":
+            draw_uniform(self, rngs)
 
     @property
     def likelihood(self) -> str:

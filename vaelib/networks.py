@@ -20,6 +20,7 @@ from vaelib.distributions import Bernoulli, ContinuousBernoulli, Gaussian
 
 LIKELIHOODS = ("bernoulli", "continuous-bernoulli", "gaussian")
 MEANS = ("sigmoid", "linear")
+INITIALS = ("normal", "uniform")
 Activation = Callable[[Array], Array]
 ACTIVATIONS: dict[str, Activation] = {
     "relu": nnx.relu,
@@ -119,6 +120,15 @@ class Decoder(nnx.Module):
         log_var = self.log_var[...] if learned else 2 * jnp.log(jax.lax.stop_gradient(self.sigma[...]))
         mu = logits if self.mean == "linear" else jax.nn.sigmoid(logits)
         return Gaussian(mu=mu, log_var=jnp.full(logits.shape, log_var, logits.dtype))
+
+
+def draw_uniform(network: nnx.Module, rngs: nnx.Rngs) -> None:
+    """Give each linear layer weights and biases drawn uniformly within ±1 / sqrt(inputs), as PyTorch's come."""
+    for _, layer in nnx.iter_graph(network):
+        if isinstance(layer, nnx.Linear):
+            bound = layer.in_features**-0.5
+            for parameter in (layer.kernel, layer.bias):
+                parameter[...] = jax.random.uniform(rngs.params(), parameter.shape, minval=-bound, maxval=bound)
 
 
 def _widths(hidden) -> tuple[int, ...]:

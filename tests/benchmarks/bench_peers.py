@@ -20,7 +20,6 @@ import click
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 import vaelib
 
@@ -38,25 +37,10 @@ class Setting:
     epochs: int
 
 
-def uniform(model, key) -> None:
-    """Give the model PyTorch's initial weights and biases, uniform within ±1 / sqrt(inputs).
-
-    Flax's, which it comes with, are normal, of variance 1 / inputs, and the biases 0.
-    """
-    layers = [module for _, module in nnx.iter_graph(model) if isinstance(module, nnx.Linear)]
-    parameters = [(parameter, layer) for layer in layers for parameter in (layer.kernel, layer.bias)]
-    for number, (parameter, layer) in enumerate(parameters):
-        bound = layer.in_features**-0.5
-        draw = jax.random.uniform(jax.random.fold_in(key, number), parameter.shape, minval=-bound, maxval=bound)
-        parameter[...] = draw
-
-
-def with_vaelib(setting: Setting, images, test_images, seed: int, *, initial: Callable | None = None) -> float:
-    """The library's own training, from its own initial weights or those of another kind."""
+def with_vaelib(setting: Setting, images, test_images, seed: int, *, initial: str = "normal") -> float:
+    """The library's own training, from first weights of either kind."""
     sizes = {"latent": setting.latent, "hidden": (HIDDEN,), "activation": setting.activation}
-    model = vaelib.VAE.create(seed=seed, **sizes)
-    if initial is not None:
-        initial(model, jax.random.key(100 + seed))
+    model = vaelib.VAE.create(seed=seed, initial=initial, **sizes)
     options = {"epochs": setting.epochs, "batch_size": BATCH, "learning_rate": STEP_SIZE, "progress": False}
     options |= {"held_out": test_images, "binarize": setting.binarize}
     return -vaelib.fit(model, images, jax.random.key(seed), **options).held_out["elbo"][-1]
@@ -145,12 +129,16 @@ PEERS: dict[str, tuple[Setting, dict[str, Callable]]] = {
         {
             "PyTorch's example": with_torch,
             "vaelib": with_vaelib,
-            "vaelib, PyTorch's weights": partial(with_vaelib, initial=uniform),
+            'vaelib, initial="uniform"': partial(with_vaelib, initial="uniform"),
         },
     ),
     "numpyro": (
         Setting("784-400-z50, softplus, pixels black or white", 50, "softplus", True, 5),
-        {"NumPyro's example": with_numpyro, "vaelib": with_vaelib},
+        {
+            "NumPyro's example": with_numpyro,
+            "vaelib": with_vaelib,
+            'vaelib, initial="uniform"': partial(with_vaelib, initial="uniform"),
+        },
     ),
 }
 
