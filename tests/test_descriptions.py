@@ -22,6 +22,7 @@ from vaelib.models import VAE
 from vaelib.objectives import elbo, importance_weighted_bound
 
 RATE = 0.1
+SHIFT = 0.2
 
 
 def scaled(factor, *, shift=0.0):
@@ -199,6 +200,7 @@ SETTINGS = {
     "model": lambda: VAE.create(latent=2, hidden=(4,), pixels=9),
     "model, other weights": lambda: VAE.create(latent=2, hidden=(4,), pixels=9, seed=1),
     "dtype": lambda: jnp.bfloat16,
+    "set of several kinds": lambda: {"x", 1, None},
 }
 
 
@@ -246,6 +248,26 @@ def test_a_global_that_a_function_uses_is_part_of_it(monkeypatch):
     before = describe(scaled(2.0))
     monkeypatch.setattr(sys.modules[__name__], "RATE", 0.2)
     assert describe(scaled(2.0)) != before
+
+
+def of_two_globals(x):
+    return x * RATE + SHIFT
+
+
+@pytest.mark.parametrize("name", ["RATE", "SHIFT"])
+def test_each_global_that_a_function_uses_is_part_of_it(monkeypatch, name):
+    before = describe(of_two_globals)
+    monkeypatch.setitem(globals(), name, 0.3)
+    assert describe(of_two_globals) != before
+
+
+def test_what_is_the_librarys_is_described_by_package_and_name():
+    """A file of today has these words, whatever module they move to."""
+    assert describe(elbo) == "vaelib.elbo"
+
+
+def test_what_python_writes_for_a_data_class_is_no_part_of_it():
+    assert "__eq__" not in json.dumps(describe(Frozen(0.1)))
 
 
 def imports_package(x):
@@ -314,6 +336,15 @@ def test_what_a_function_takes_of_a_module_is_part_of_it(monkeypatch, function):
     assert described(0.1) != described(0.2)
 
 
+def test_a_function_with_hundreds_of_names_is_followed_like_others():
+    """Python writes the number of a name above 255 as two operations."""
+    mine, scope = own_module(RATE=0.1, **{f"a{i}": 1.0 for i in range(300)}), {}
+    exec(f"def many(x): return {' + '.join(f'mine.a{i}' for i in range(300))} + mine.RATE", {"mine": mine}, scope)
+    before = describe(scope["many"])
+    mine.RATE = 0.2
+    assert describe(scope["many"]) != before
+
+
 def rate_of(module):
     return module.RATE
 
@@ -333,6 +364,11 @@ def test_a_module_that_is_handed_on_whole_can_not_be_described(monkeypatch):
 
         return mine.RATE * x
 
+    def later(x):
+        from mine import module_not_imported_yet
+
+        return module_not_imported_yet.RATE * x
+
     for setting in (
         mine,
         of_a_class(mine=mine),
@@ -344,8 +380,9 @@ def test_a_module_that_is_handed_on_whole_can_not_be_described(monkeypatch):
         lambda x, module=mine: module.RATE * x,
         imports,
         relative,
+        later,
     ):
-        with pytest.raises(UndescribableError, match=r"'mine'> as a whole|relative, which imports"):
+        with pytest.raises(UndescribableError, match=r"'mine'> as a whole|(relative|later), which imports"):
             describe(setting)
 
 
@@ -394,6 +431,7 @@ def test_static_values_share_what_can_not_change_alone():
     assert Static(ours) != Static(recorder())
     assert Static(Noise(0.1)) != Static(Noise(0.1))
     assert Static(Frozen) == Static(Frozen) != Static(Frozen(0.1))
+    assert Static(jax.jit(scaled(2.0))) == Static(jax.jit(scaled(2.0)))
     assert Static(iter([1])) != Static(iter([1]))
     model = VAE.create(latent=2, hidden=(4,), pixels=9)
     before = Static(lambda x: model.decode(x))
@@ -428,6 +466,19 @@ def test_a_model_inside_another_is_described_by_its_configuration():
             self.vae = VAE.create(latent=2, hidden=(4,), pixels=9, likelihood="gaussian", sigma=sigma)
 
     assert describe_model(Holder(0.1)) != describe_model(Holder(0.2))
+
+
+def test_a_part_of_a_model_is_described_by_its_class():
+    def part(call):
+        return type("Part", (nnx.Module,), {"__module__": __name__, "__call__": call})
+
+    class Holder(nnx.Module):
+        def __init__(self, cls):
+            self.part = cls()
+
+    plus = Holder(part(lambda self, x: x + 1))
+    assert describe_model(plus) == describe_model(Holder(part(lambda self, x: x + 1)))
+    assert describe_model(plus) != describe_model(Holder(part(lambda self, x: x - 1)))
 
 
 class OneLayer(nnx.Module):

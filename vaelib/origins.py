@@ -123,7 +123,9 @@ def imports_of(code: types.CodeType) -> dict[str, object]:
             (_, is_relative), (_, members) = steps[i - 2 : i]
             module = value = _imported(name, members, is_relative, code)
         elif operation == "IMPORT_FROM" and module is not None:
-            value = getattr(module, name, None)
+            if not hasattr(module, name):
+                raise _imports_later(code, name)
+            value = getattr(module, name)
             module = module if members else value  # `import a.b as c` goes from a to b
         elif operation.startswith("STORE") and value is not None:
             found[name], value = value, None
@@ -136,8 +138,12 @@ def _imported(name: str, members: Collection[str] | None, is_relative: int, code
     if not is_relative and package in sys.modules and is_library(package):
         return None
     if is_relative or name not in sys.modules:
-        raise UndescribableError(f"{code.co_name}, which imports {name or '.'} when it is called")
+        raise _imports_later(code, name or ".")
     return sys.modules[name if members else package]
+
+
+def _imports_later(code: types.CodeType, name: str) -> UndescribableError:
+    return UndescribableError(f"{code.co_name}, which imports {name} when it is called")
 
 
 def _steps(code: types.CodeType) -> list[tuple[str, Any]]:
