@@ -31,6 +31,14 @@ def test_search_results_hold_no_latex_and_nothing_of_the_frame(page, site, folde
         page.goto("about:blank")
 
 
+@pytest.mark.parametrize(("folder", "words"), [("", "found {} pages"), ("ko/", "페이지 {}개")])
+def test_search_says_how_many_pages_it_has_found(page, site, folder, words):
+    with serve(site) as address:
+        found = results(page, f"{address}/{folder}search.html?q=KL")
+        assert words.format(len(found)) in page.evaluate("Search.status.innerText")
+        page.goto("about:blank")
+
+
 @pytest.mark.parametrize(
     ("latex", "text"),
     [
