@@ -3,7 +3,7 @@ const near = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     near.unobserve(target);
-    target.src = target.dataset.src;
+    target.setAttribute("src", String(target.getAttribute("data-src")));
   }
 }, { rootMargin: "300px" });
 for (const frame of document.querySelectorAll("iframe[data-src]")) near.observe(frame);

@@ -4,7 +4,7 @@
 const OPENING = 600; // steps
 const touched = new AbortController();
 const { signal } = touched;
-const lab = document.getElementById("lab");
+const lab = /** @type {HTMLElement} */ (document.getElementById("lab"));
 const press = () => lab.querySelector("button")?.click(); // a damaged page has none
 for (const kind of ["pointerdown", "keydown", "click", "input"]) {
   lab.addEventListener(kind, ({ isTrusted }) => isTrusted && touched.abort(), { signal });
@@ -12,5 +12,9 @@ for (const kind of ["pointerdown", "keydown", "click", "input"]) {
 Promise.all([opened, PAGE.train]).then(() => {
   if (signal.aborted || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   press();
-  lab.addEventListener("frame", ({ detail }) => detail.steps >= OPENING && (touched.abort(), press()), { signal });
+  lab.addEventListener("frame", (event) => {
+    if (/** @type {CustomEvent} */ (event).detail.steps < OPENING) return;
+    touched.abort();
+    press();
+  }, { signal });
 });

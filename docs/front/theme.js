@@ -10,11 +10,13 @@
     }
   };
   let mode = stored();
+  /** @type {Record<string, string>} */
+  const NEXT = { auto: "light", light: "dark", dark: "auto" };
   const apply = () => {
     root.dataset.mode = mode;
     const theme = mode === "auto" ? (system.matches ? "dark" : "light") : mode;
     root.dataset.theme = theme;
-    for (const frame of document.querySelectorAll("iframe")) frame.contentWindow.postMessage({ theme }, "*");
+    for (const frame of document.querySelectorAll("iframe")) frame.contentWindow?.postMessage({ theme }, "*");
   };
   system.addEventListener("change", apply);
   apply();
@@ -22,10 +24,10 @@
     const button = document.getElementById("theme");
     for (const frame of document.querySelectorAll("iframe")) frame.addEventListener("load", apply);
     if (!button) return;
-    const label = () => button.setAttribute("aria-label", button.dataset[mode]);
+    const label = () => button.setAttribute("aria-label", String(button.dataset[mode]));
     label();
     button.addEventListener("click", () => {
-      mode = { auto: "light", light: "dark", dark: "auto" }[mode];
+      mode = NEXT[mode];
       try {
         localStorage.setItem("mode", mode);
         localStorage.setItem("theme", mode);

@@ -1,15 +1,22 @@
 // A citation shows its entry of the references: under the pointer, with the keyboard's focus, and at a finger's first touch.
 
 const AWAY = 200; // ms that the pointer may take from a citation to its entry
+/** @type {HTMLElement | null} */
 let shown = null; // the note in sight
+/** @type {ReturnType<typeof setTimeout> | undefined} */
 let leaving;
 
-const noteOf = (link) => document.getElementById(link.getAttribute("aria-describedby"));
+const noteOf = (/** @type {Element} */ link) =>
+  /** @type {HTMLElement} */ (document.getElementById(String(link.getAttribute("aria-describedby"))));
 
-/** The note stands below the first line of its citation, or above it where there is no room below. */
+/**
+ * The note stands below the first line of its citation, or above it where there is no room below.
+ * @param {HTMLElement} note
+ * @param {Element} link
+ */
 function place(note, link) {
   const [line] = link.getClientRects();
-  const frame = note.offsetParent.getBoundingClientRect();
+  const frame = /** @type {Element} */ (note.offsetParent).getBoundingClientRect();
   const room = document.documentElement.clientWidth - note.offsetWidth - 8;
   const above = line.bottom + note.offsetHeight > innerHeight && line.top > note.offsetHeight;
   note.style.left = `${Math.max(8, Math.min(line.left, room)) - frame.left}px`;
@@ -22,6 +29,7 @@ function hide() {
   shown = null;
 }
 
+/** @param {Element} link */
 function show(link) {
   const note = noteOf(link);
   hide();
@@ -36,7 +44,7 @@ const leave = () => {
   leaving = setTimeout(hide, AWAY);
 };
 
-for (const link of document.querySelectorAll("a.cited")) {
+for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("a.cited"))) {
   let touched = false;
   link.addEventListener("pointerenter", ({ pointerType }) => pointerType !== "touch" && show(link));
   link.addEventListener("pointerleave", ({ pointerType }) => pointerType !== "touch" && leave());
@@ -54,5 +62,5 @@ for (const note of document.querySelectorAll(".note")) {
   note.addEventListener("pointerleave", leave);
 }
 addEventListener("keydown", ({ key }) => key === "Escape" && hide());
-addEventListener("pointerdown", ({ target }) => shown && !target.closest(".note, a.cited") && hide());
+addEventListener("pointerdown", ({ target }) => shown && !/** @type {Element} */ (target).closest(".note, a.cited") && hide());
 addEventListener("resize", hide);

@@ -20,6 +20,16 @@ const isWidget = (name) => name.endsWith("-widget.js"); // it stands alone in it
 
 const rules = { eqeqeq: ["error", "always", { null: "ignore" }], "no-var": "error", "prefer-const": "error" };
 
+// The site's scripts stand beside what their pages have; on the front page one uses what another has `opened`.
+const site = {
+  files: ["docs/**/*.js"],
+  languageOptions: {
+    sourceType: "script",
+    globals: { ...globals.browser, Search: "readonly", PAGE: "readonly", openLabPage: "readonly" },
+  },
+  rules: { ...rules, "no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^opened$" }] },
+};
+
 // What a file may use of the others, and what of its own it need not use itself because others do.
 function forFile(name) {
   const others = files.filter((other) => other !== name && !isWidget(other));
@@ -37,5 +47,6 @@ function forFile(name) {
 export default [
   js.configs.recommended,
   ...files.map(forFile),
+  site,
   { files: ["tests/**/*.js"], languageOptions: { globals: globals.node }, rules },
 ];
