@@ -180,5 +180,9 @@ def program(function: Callable, *static, donate: tuple[int, ...] = ()) -> Callab
 
     `static` are hashable; `donate` names arguments, counted after them, whose memory the results may take. What is no
     longer kept is compiled again when it is asked for.
+
+    So memory is bounded, by what PROGRAMS take. After the first two, 50 trainings of a small model on a CPU that share
+    their programs, such as a sweep over beta, grew a process by 0.2 MB. 50 with an objective each and held-out images,
+    so with two programs each, grew it by 170 MB in the first 16, in which the cache filled up, and by 22 MB after that.
     """
     return jit_sooner(partial(function, *static), donate_argnums=donate)
