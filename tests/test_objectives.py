@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vaelib.distributions import standard_normal
+from vaelib.distributions import Gaussian, standard_normal
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.evidence import log_evidence, prior_log_evidence
 from vaelib.linear_gaussian import LinearGaussianVAE
@@ -434,3 +434,16 @@ def test_each_objective_refuses_the_other_kind_of_model(model, autoencoder, imag
 def test_log_mean_exp_refuses_no_samples(log_w, error, message):
     with pytest.raises(error, match=message):
         log_mean_exp(log_w)
+
+
+def test_draws_of_another_shape_are_refused(images):
+    """Of a q(z|x) with parameters of one image, they would be weighed by one density for all."""
+
+    class OfOneImage(VAE):
+        def encode(self, x):
+            q = super().encode(x)
+            return Gaussian(q.mu[0], q.log_var[0])
+
+    model = OfOneImage.create(latent=2, hidden=(4,), pixels=36)
+    with pytest.raises(ValueError, match=r"Gaussian.*must have shape .* = \(3, 16, 2\), got \(3, 2\)"):
+        importance_weighted_bound(model, images, KEY, num_samples=3)

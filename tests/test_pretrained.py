@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -99,6 +100,29 @@ def test_a_record_says_how_the_weights_were_made_and_what_they_reach(tmp_path, m
     assert record["elbo"] == measure(written, images[:9], binarize=False)["elbo"]
     assert record["elbo_float32"] != record["elbo"]
     assert record["elbo_float32"] == pytest.approx(record["elbo"], abs=0.05)
+
+
+def test_a_recipe_that_was_interrupted_records_nothing_and_goes_on(tmp_path, monkeypatch, images):
+    class Interrupted(Recipe):
+        def train(self, *arguments, callback, **options):
+            def interrupt(done, model, history):
+                callback(done, model, history)
+                if done == 1:
+                    signal.raise_signal(signal.SIGINT)
+
+            return super().train(*arguments, progress=False, callback=interrupt, **options)
+
+    recipe = Interrupted(vaelib.VAE.create, {"latent": 2, "pixels": 36}, epochs=2, batch_size=8, hidden=(4,))
+    monkeypatch.setitem(RECIPES, "own", recipe)
+
+    def write():
+        return make_weights("own", images, images[:9], tmp_path, samples=1, overwrite=False, command="")
+
+    assert write() is None
+    assert [file.name for file in tmp_path.iterdir()] == ["own.checkpoint"]
+    record = write()
+    model, _ = Recipe.train(recipe, images, progress=False)
+    assert record["elbo_float32"] == measure(model, images[:9], binarize=False)["elbo"]
 
 
 @pytest.mark.parametrize("run", ["pretrain", "study"])
