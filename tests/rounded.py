@@ -15,6 +15,7 @@ from jax._src.lib.mlir.dialects import hlo
 TF32, BFLOAT16 = 10, 7  # bits of mantissa; both have the 8 bits of exponent of float32
 
 _exact = functools.partial(lax._dot_general_lower, platform="cpu")
+_bits: int | None = None  # of the present rounding
 
 
 def round_products(bits: int | None) -> None:
@@ -22,6 +23,8 @@ def round_products(bits: int | None) -> None:
 
     Programs compiled before are forgotten.
     """
+    global _bits
+    _bits = bits
 
     def rounded(ctx, lhs, rhs, *, precision, **settings):
         asked = precision if isinstance(precision, tuple) else (precision,)
@@ -38,9 +41,10 @@ def round_products(bits: int | None) -> None:
 
 @contextlib.contextmanager
 def rounded_products(bits: int):
-    """Inside the block matrix products are rounded to `bits` bits of mantissa."""
+    """Inside the block matrix products are rounded to `bits` bits of mantissa, and after it as before."""
+    before = _bits
     round_products(bits)
     try:
         yield
     finally:
-        round_products(None)
+        round_products(before)

@@ -29,6 +29,7 @@ def test_squares_are_cut_row_by_row_and_joined_again():
     np.testing.assert_array_equal(convolutions.joined(convolutions.cut(image)), image)
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_the_encoder_is_two_convolutions_and_a_layer(model):
     x = np.random.default_rng(1).random((3, 784), np.float32)
     first, second = conv(model.down[0], 1), conv(model.down[1], 16)

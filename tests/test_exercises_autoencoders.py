@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rounded import BFLOAT16, rounded_products
 from scipy.linalg import orthogonal_procrustes
 
 from vaelib.exercises import autoencoders as exercises
@@ -27,6 +28,8 @@ def turn_without_reflection(X, Y):
 @pytest.mark.parametrize("answer", [turn, turn_by_jax, lambda X, Y: orthogonal_procrustes(X, Y)[0]])
 def test_turn_right(answer):
     assert exercises.check_turn(answer).passed is True
+    with rounded_products(BFLOAT16):
+        assert exercises.check_turn(answer).passed is True
 
 
 @pytest.mark.parametrize(

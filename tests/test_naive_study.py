@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import jax
 import numpy as np
+import pytest
 from flax import nnx
 from scipy.special import logsumexp
 
@@ -14,6 +15,7 @@ from vaelib.studies import load_study
 from vaelib.studies.bound import log_px_on_grid
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_the_naive_objective_is_the_log_of_a_plain_average():
     model = VAE.create(seed=3, latent=2, hidden=(8,), pixels=9)
     x = np.random.default_rng(0).integers(2, size=(4, 9)).astype(np.float32)

@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+import jax.numpy as jnp
 import nbformat
 import nbval_tolerance
 import pytest
 from nbval_tolerance import malformed, matches, numbers
+from rounded import BFLOAT16, TF32, rounded_products
 
 pytest_plugins = ["pytester"]
 
@@ -162,3 +164,13 @@ def test_kernels_and_their_children_round_products_where_that_is_asked_for(run, 
     run((code, "False\n", {})).assert_outcomes(passed=1)
     rounding = ("-p", "rounding", "--round-products", "tf32")
     run((code, "True\n", {}), options=rounding).assert_outcomes(passed=1)
+
+
+def test_a_block_that_rounds_leaves_the_rounding_that_was_there():
+    """Or what runs after such a block is not rounded, though the whole run was asked to be."""
+    x = jnp.full((1, 1), 1 + 2.0**-10)
+    with rounded_products(TF32):
+        with rounded_products(BFLOAT16):
+            assert float((x @ x)[0, 0]) == 1
+        assert float((x @ x)[0, 0]) == float((1 + 2.0**-10) ** 2)
+        assert float(((x + 2.0**-12) @ x)[0, 0]) == float((1 + 2.0**-10) ** 2), "rounded to 10 bits"
