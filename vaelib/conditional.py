@@ -20,7 +20,7 @@ from vaelib.models import ImageModel
 from vaelib.networks import Constant, Encoder
 from vaelib.protocols import Distribution
 
-Labels = Int[AnyArray, "*batch"] | int | np.integer
+Labels = Int[AnyArray, "*of_last_axes"] | int | np.integer
 
 
 class ConditionalVAE(ImageModel):
@@ -75,7 +75,7 @@ class ConditionalVAE(ImageModel):
         """
         return Given(self, self.check_labels(y))
 
-    def check_labels(self, y) -> Int[AnyArray, "*batch"]:
+    def check_labels(self, y) -> Int[AnyArray, "*of_last_axes"]:
         """Whole numbers from 0 to classes - 1; raises TypeError or ValueError for anything else."""
         if isinstance(y, bool) or not isinstance(y, AnyArray | int | np.integer):
             raise TypeError(f"y must be a label or an array of labels, got {type(y).__name__}; use np.asarray")
@@ -97,7 +97,7 @@ class ConditionalVAE(ImageModel):
 class Given(nnx.Module):
     """p(x, z|y) and q(z|x, y) for labels y that are given: a `LatentVariableModel`."""
 
-    def __init__(self, model: ConditionalVAE, y: Int[AnyArray, "*batch"]):
+    def __init__(self, model: ConditionalVAE, y: Int[AnyArray, "*of_last_axes"]):
         """Made by `ConditionalVAE.given`."""
         self.model, self.y = model, Constant(jnp.asarray(y))
         self.latent, self.pixels, self.image_shape = model.latent, model.pixels, model.image_shape
