@@ -128,7 +128,8 @@ def draw_uniform(network: nnx.Module, rngs: nnx.Rngs) -> None:
         if isinstance(layer, nnx.Linear):
             bound = layer.in_features**-0.5
             for parameter in (layer.kernel, layer.bias):
-                parameter[...] = jax.random.uniform(rngs.params(), parameter.shape, minval=-bound, maxval=bound)
+                if parameter is not None:
+                    parameter[...] = jax.random.uniform(rngs.params(), parameter.shape, minval=-bound, maxval=bound)
 
 
 def _widths(hidden) -> tuple[int, ...]:

@@ -21,14 +21,14 @@ def check_turn(answer: Callable) -> str | None:
         U, _, Vt = np.linalg.svd(X.T @ Y)
         if R.shape != (3, 3):
             return tr("R should have shape (3, 3) for codes of 3 dimensions, got {got}.", got=R.shape)
-        rounded = {"rtol": 0.02, "atol": 0.02}  # a GPU or a TPU rounds the factors of X.T @ Y, and of U @ Vt
-        if complaint := compare(R.T @ R, np.eye(3), "R.T @ R", **rounded):
+        rounded = 0.02  # what it costs R that a GPU or a TPU rounds the factors of X.T @ Y, and of U @ Vt
+        if complaint := compare(R.T @ R, np.eye(3), "R.T @ R", rtol=rounded, atol=rounded):
             return tr("{complaint} A rotation or reflection keeps lengths; yours also stretches.", complaint=complaint)
-        if np.allclose(R, (U @ Vt).T, **rounded):
+        if np.allclose(R, (U @ Vt).T, rtol=rounded, atol=rounded):
             return tr("R is transposed: it turns Y onto X. Codes are rows, and X @ R should lie near Y.")
         if mirrored and np.linalg.det(R) > 0:
             return tr("R should also be allowed to reflect: on mirrored codes yours stays a rotation.")
-        if complaint := compare(R, U @ Vt, "R", **rounded):
+        if complaint := compare(R, U @ Vt, "R", rtol=rounded, atol=rounded):
             return complaint
     return None
 
