@@ -581,6 +581,7 @@ def test_the_layers_of_every_shipped_model_are_known_where_products_are_rounded(
         assert (encoder_layers(compiled) is None) == isinstance(model, Autoencoder)
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_sketch_answers_and_keeps_the_drawing(vae, digits):
     sketch = draw_digit(vae, *digits)
     assert repr(sketch) == "Sketch(empty)"
@@ -618,6 +619,7 @@ def test_sketch_is_a_picture_too_where_there_are_no_widgets(vae, digits):
     assert "image/png" not in DisplayFormatter().format(draw_digit(broken, *digits))[0]
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_combine_goes_to_a_minus_b_plus_c(vae, digits):
     explorer = explore(vae, *digits)
     codes = np.asarray(vae.encode(jnp.asarray(digits[0])).mu)
@@ -630,6 +632,7 @@ def test_combine_goes_to_a_minus_b_plus_c(vae, digits):
         explorer.combine(0, 1, 50)
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_the_page_has_the_images_to_pick_from_sent_and_asks_for_a_minus_b_plus_c(vae, digits):
     explorer, sent = explore(vae, *digits), []
     picture = explorer.picture
@@ -677,6 +680,7 @@ def conditional():
     return vaelib.load_pretrained("conditional-z2")
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_a_label_is_asked_for_and_a_real_image_brings_its_own(conditional, digits):
     images, labels = digits
     explorer = explore(conditional, images, labels)
@@ -770,6 +774,7 @@ SHAPES = pytest.mark.parametrize("shape", [(4, 6, 1), (5, 3, 3)], ids=["grey", "
 
 
 @SHAPES
+@pytest.mark.usefixtures("full_precision")
 def test_widgets_and_page_honour_the_shape_of_the_models_images(shape, tmp_path):
     model = VAE.create(seed=0, latent=2, hidden=(8,), image_shape=shape)
     height, width, channels = shape

@@ -186,6 +186,13 @@ def pieces(case, flat):
     return np.split(flat, ends[:-1])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def full_precision_throughout():
+    """Of JAX's products, as the page has it, also where a GPU or TPU would round them."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
 @pytest.fixture(scope="module", params=SETTINGS.values(), ids=SETTINGS.keys())
 def trained(request, tmp_path_factory):
     """A case, and what both sides make of it."""
