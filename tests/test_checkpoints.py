@@ -217,6 +217,7 @@ def test_a_model_of_ones_own_resumes_in_a_new_process(tmp_path):
     assert run("run", 3) == whole
 
 
+@pytest.mark.usefixtures("full_precision")  # in which the file was written
 def test_a_checkpoint_of_the_first_format_says_what_to_do_and_goes_on(x, tmp_path):
     """The file holds two epochs of this training, written by vaelib 0.1.0 before settings were described."""
     path = tmp_path / "run"
