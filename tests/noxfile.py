@@ -12,7 +12,7 @@ import nox
 ROOT = Path(__file__).parents[1]
 COLAB = "tests/machines/colab-2026-08-19.txt"
 # What the test command needs beside the packages of a reader; none of them is imported by a notebook.
-TEST_TOOLS = ["pytest>=9.0", "nbval>=0.11", "hypothesis>=6.100"]
+TEST_TOOLS = ["pytest>=9.0", "pytest-xdist>=3.8", "nbval>=0.11", "hypothesis>=6.100"]
 CORE = [
     *(
         f"tests/test_{name}.py"
@@ -31,9 +31,10 @@ def run(session: nox.Session, *options: str, before: tuple[str, ...] = (), **env
     """Run the test command, or the part of it that was asked for, and record the notebooks' outputs afresh."""
     recording = ROOT / "build" / "machines" / f"{session.name}.jsonl"
     record = ("-p", "nbval_record", "--record-to", str(recording), "--nbval-kernel-startup-timeout=300")
+    spread = ("-n", "2", "--dist", "loadfile")
     wanted = CORE if session.posargs == ["core"] else session.posargs
     env["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "false"  # programs as a reader's
-    session.run(*before, "python", "-m", "pytest", *record, *options, *wanted, env=env, external=bool(before))
+    session.run(*before, "python", "-m", "pytest", *spread, *record, *options, *wanted, env=env, external=bool(before))
 
 
 def install(session: nox.Session, *options: str) -> None:

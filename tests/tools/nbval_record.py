@@ -28,5 +28,5 @@ def pytest_runtest_teardown(item):
             "outputs": shown(item.test_outputs),
             "error": any(output.output_type == "error" for output in item.test_outputs),
         }
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        with file.open("ab", buffering=0) as stream:  # a line is one write: workers append to one file
+            stream.write((json.dumps(line) + "\n").encode())
