@@ -365,8 +365,8 @@ def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
 
 def width_of(output: nbformat.NotebookNode) -> int:
     """The CSS pixels that a picture takes in a notebook: those it asks for, or its own."""
-    png = base64.b64decode(output.data["image/png"])
-    return output.metadata["image/png"].get("width") or int.from_bytes(png[16:20], "big")
+    stated = output.metadata["image/png"].get("width")
+    return stated or int.from_bytes(base64.b64decode(output.data["image/png"])[16:20], "big")
 
 
 def speak(app: Sphinx, doctree: nodes.document, name: str) -> None:
