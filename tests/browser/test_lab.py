@@ -79,6 +79,16 @@ def drawn(page):
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def written(number, decimals):
+    """A number as the lab writes it, with the true minus."""
+    return f"{number:.{decimals}f}".replace("-", "−")
+
+
+def read(text):
+    """The number that the lab writes so."""
+    return float(text.replace("−", "-"))
+
+
 def held_out(page):
     terms = page.evaluate(f"({LAST})().heldOut")
     return terms["recon"], terms["kl"]
@@ -107,7 +117,7 @@ def test_five_seconds_of_training_raise_the_elbo(page, path, way):
         pause(page)
         recon, kl = held_out(page)
         assert recon - kl > REACHED_IN_5_SECONDS
-        assert f"ELBO {recon - kl:.1f} nats" in page.locator(".terms").inner_text()
+        assert f"ELBO {written(recon - kl, 1)} nats" in page.locator(".terms").inner_text()
         assert "images" in page.locator(".status").inner_text()
 
 
@@ -177,7 +187,7 @@ def test_at_rest_a_control_changes_the_numbers_at_once(opened):
     before = after("f.look.eps.some((v) => v)")
     set_slider(opened, "β, weight of the KL", "4")
     four = after("f.beta === 4")
-    assert float(four["loss"]) == pytest.approx(4 * float(four["kl"]) - float(four["recon"]), abs=0.1)
+    assert read(four["loss"]) == pytest.approx(4 * read(four["kl"]) - read(four["recon"]), abs=0.1)
     assert {name for name in four if four[name] != before[name]} == {"loss", "dMu"}
     opened.get_by_role("switch", name="Noise in z").uncheck()
     silent = after("f.look.z[0] === f.look.mu[0]")
@@ -196,8 +206,9 @@ def test_training_has_a_curve_and_a_bar_of_its_own(opened):
     until(opened, "f.steps === 1")
     drawn(opened)
     recon, kl = opened.evaluate(f"() => {{ const {{ train }} = ({LAST})(); return [train.recon, train.kl]; }}")
-    assert said.inner_text() == f"Training: recon {recon:.1f} − KL {kl:.1f} = {recon - kl:.1f} nats"
-    assert f"recon, training {recon:.1f}" in opened.locator("canvas.curves").first.get_attribute("aria-label")
+    terms = [written(value, 1) for value in (recon, kl, recon - kl)]
+    assert said.inner_text() == "Training: recon {} − KL {} = {} nats".format(*terms)
+    assert f"recon, training {terms[0]}" in opened.locator("canvas.curves").first.get_attribute("aria-label")
     opened.get_by_role("button", name="Reset").click()
     until(opened, "f.steps === 0")
     assert said.inner_text() == "Training: no step yet."
@@ -217,6 +228,37 @@ def test_a_bar_reaches_from_0_to_the_left_where_the_density_is_above_1(page, pat
     (left, right), (start, end), zero = boxes()
     assert (right - left) / (end - start) == pytest.approx(recon / kl, rel=0.05)
     assert right == pytest.approx(start, abs=1.5) == pytest.approx(sum(zero) / 2, abs=1.5)
+
+
+# All that is read on the page, or read out, and all that is drawn into its pictures; no code and no address.
+KEEP_DRAWN = """
+  window.texts_ = [];
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    window.texts_.push(text);
+    fillText.call(this, text, ...place);
+  };
+"""
+READ = """() => [
+  ...Array.from(document.querySelectorAll('p:not(.settings), output, .alert, legend, button'), (one) => one.innerText),
+  ...Array.from(document.querySelectorAll('*'), (one) => [one.ariaLabel, one.ariaValueText, one.title]).flat(),
+  ...window.texts_,
+].filter(Boolean)"""
+
+
+@pytest.mark.parametrize("data", ["images", "ring"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_number_that_is_read_has_the_true_minus(page, tmp_path, monkeypatch, language, data):
+    monkeypatch.setenv("VAELIB_LANG", language)
+    page.add_init_script(KEEP_DRAWN)
+    open_at(page, save_page(tmp_path / "lab.html", data=data, beta=1e-7, seed=2).as_uri())
+    page.locator(".steering button").nth(1).click()
+    until(page, "f.steps === 1")
+    drawn(page)
+    texts = page.evaluate(READ)
+    assert len([text for text in texts if re.search(r"−\d", text)]) > 20
+    assert [text for text in texts if re.search(r"-\d", text)] == []
+    assert "beta=1e-7" in page.locator("code").inner_text(), "which Python reads"
 
 
 def test_the_spread_of_the_codes_is_said_beside_the_priors(opened):
@@ -344,7 +386,7 @@ def test_every_number_on_the_way_is_shown_of_twenty_dimensions(page, path):
     for symbol, values in expected.items():
         shown = number_beside(page, symbol).split()
         assert len(shown) == 40
-        np.testing.assert_allclose([float(number) for number in shown[1::2]], values, atol=0.0051)
+        np.testing.assert_allclose(list(map(read, shown[1::2])), values, atol=0.0051)
         assert (shown[0], shown[-2]) == ("₁", "₂₀")
 
 
@@ -399,7 +441,7 @@ def test_the_pipeline_follows_the_image_that_is_clicked(opened):
     )
     drawn(opened)
     shown = [number_beside(opened, symbol) for symbol in ("recon", "kl", "elbo")]
-    assert shown == [f"{look[1]:.2f}", f"{look[2]:.2f}", f"{look[1] - look[2]:.2f}"]
+    assert shown == [written(value, 2) for value in (look[1], look[2], look[1] - look[2])]
     opened.locator(".term", has_text="KL(").hover()
     assert opened.locator(".stage-of-pipeline.lit .symbol").all_inner_texts() == ["KL"]
     opened.locator(".term", has_text="∂loss/∂μ").hover()
@@ -425,11 +467,11 @@ def test_at_rest_the_gradients_way_back_is_read(opened):
     recon, kl = opened.evaluate(f"() => {{ const {{ recon, kl }} = ({LAST})().look; return [recon, kl]; }}")
     names = ("mu", "logVar", "eps", "gradient.z", "gradient.mu", "gradient.logVar")
     mu, log_var, eps, by_z, by_mu, by_log_var = (array(opened, f"look.{name}") for name in names)
-    assert number_beside(opened, "loss") == f"{4 * kl - recon:.2f}"
+    assert number_beside(opened, "loss") == written(4 * kl - recon, 2)
     np.testing.assert_allclose(by_mu, by_z + 4 * mu, rtol=1e-4, atol=1e-4)
     sigma = np.exp(log_var / 2)
     np.testing.assert_allclose(by_log_var, (by_z * sigma * eps + 4 * (sigma**2 - 1)) / 2, rtol=1e-4, atol=1e-4)
-    shown = [float(number) for number in number_beside(opened, "dMu").split()]
+    shown = list(map(read, number_beside(opened, "dMu").split()))
     np.testing.assert_allclose(shown, by_mu, atol=0.0051)
     assert len(number_beside(opened, "dEncoder").splitlines()) == 3
     assert len(number_beside(opened, "dDecoder").splitlines()) == 2

@@ -10,6 +10,8 @@ const { listed } = load(["plane.js", "pipeline.js"], ["listed"]);
 const { visible, contrast, partsOf } = load(["colours.js"], ["visible", "contrast", "partsOf"]);
 const { record, ticks } = load(["curves.js"], ["record", "ticks"]);
 const { barsOf } = load(["curves.js"], ["barsOf"]);
+const { written } = load([], ["written"]);
+const { faultOf } = load(["training.js"], ["faultOf"]);
 const { fillNormal, uniforms } = load(["random.js"], ["fillNormal", "uniforms"]);
 
 const plain = {
@@ -112,8 +114,17 @@ test("ticks are round and lie between the bounds", () => {
   assert.deepEqual(ticks(0, 8), [0, 2, 4, 6, 8]);
 });
 
+test("a number has the true minus where readers see it, and 0 has none", () => {
+  const texts = [-183.34.toFixed(1), -160, (-1.5e-5).toExponential(1), -Infinity, 4, (-1e-9).toFixed(2)];
+  assert.deepEqual(texts.map(written), ["−183.3", "−160", "−1.5e−5", "−Infinity", "4", "0.00"]);
+});
+
+test("a fault says its number so, too", () => {
+  assert.equal(faultOf({ recon: -Infinity, kl: 1 }, 3), "The reconstruction term became −Infinity at step 3.");
+});
+
 test("every number of a list is there, each of more than two with its dimension", () => {
-  assert.deepEqual(listed([0.5, -2]), ["0.50", "-2.00"]);
+  assert.deepEqual(listed([0.5, -2]), ["0.50", "−2.00"]);
   const lines = listed(Float32Array.from({ length: 20 }, (_, i) => i));
   assert.deepEqual([lines.length, lines[0], lines[19]], [20, "₁ 0.00", "₂₀ 19.00"]);
 });

@@ -51,8 +51,8 @@ function valueSlider({ label, values = [] }, value, onChange) {
   const input = element("input", { type: "range", min: 0, max: known.length - 1, step: 1, "aria-label": label });
   const output = element("output");
   const say = (/** @type {number} */ now) => {
-    output.textContent = String(now);
-    input.setAttribute("aria-valuetext", String(now));
+    output.textContent = written(now);
+    input.setAttribute("aria-valuetext", written(now));
   };
   input.addEventListener("input", () => {
     say(known[Number(input.value)]);

@@ -3,6 +3,9 @@
 const CURVES = { width: 420, height: 220, left: 46, bottom: 26, top: 8 };
 const MOST_POINTS = 1200;
 
+/** @param {number} nats */
+const tenths = (nats) => written(nats.toFixed(1));
+
 /** What has been seen of a training, one value a step; every other point goes when there are too many. */
 function record() {
   /** @type {Record<string, [number, number][]>} */
@@ -65,7 +68,7 @@ function curves(name, lines) {
       context.globalAlpha = 1;
       context.fillStyle = ink.text;
       context.textAlign = "right";
-      context.fillText(String(t), left - 6, y(t) + 4);
+      context.fillText(written(t), left - 6, y(t) + 4);
     }
     context.textAlign = "center";
     for (let t = 1; t <= last; t *= 10) context.fillText(t.toLocaleString("en"), Math.min(x(t), width - 20), height - 8);
@@ -76,7 +79,7 @@ function curves(name, lines) {
       for (const [steps, value] of points[key] ?? []) context.lineTo(x(steps), y(value));
       context.stroke();
     }
-    const words = lines.flatMap(({ key, label }) => (points[key]?.length ? [`${label} ${points[key].at(-1)?.[1].toFixed(1)}`] : []));
+    const words = lines.flatMap(({ key, label }) => (points[key]?.length ? [`${label} ${tenths(points[key][points[key].length - 1][1])}`] : []));
     canvas.setAttribute("aria-label", tr("{name} after {steps} steps, in nats an image: {values}.", { name, steps: last.toLocaleString("en"), values: words.join(", ") }));
   };
   const marks = lines.map(({ thin }) => element("span", { class: thin ? "mark thin" : "mark", "aria-hidden": "true" }));
@@ -123,7 +126,7 @@ function costBars(colors) {
         Object.assign(row.pieces[k].style, { background: ink.of(colors[term]), left: `${from.toFixed(1)}%`, width: `${(to - from).toFixed(1)}%` });
       });
     });
-    const said = ({ recon, kl } = heldOut) => ({ recon: recon.toFixed(1), kl: kl.toFixed(1), difference: (recon - kl).toFixed(1) });
+    const said = ({ recon, kl } = heldOut) => ({ recon: tenths(recon), kl: tenths(kl), difference: tenths(recon - kl) });
     rows[0].words.textContent = tr("Held out: recon {recon} − KL {kl} = ELBO {difference} nats", said());
     rows[1].words.textContent = train
       ? tr("Training: recon {recon} − KL {kl} = {difference} nats", said(train))

@@ -41,7 +41,7 @@ function linked(root, part, symbol) {
  * Three figures or so.
  * @param {number} value
  */
-const figures = (value) => (value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 1e5) ? value.toFixed(2) : value.toExponential(1));
+const figures = (value) => written(value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 1e5) ? value.toFixed(2) : value.toExponential(1));
 
 const [ROWS, COLUMNS] = [7, 3]; // of a list of numbers; more rows only where these columns are full
 
@@ -164,7 +164,8 @@ function pipeline(shape, { onEps, onOther }) {
     list("sigma", look.logVar.map((v) => Math.exp(v / 2)));
     list("eps", look.eps);
     list("z", look.z);
-    const terms = { recon: look.recon.toFixed(2), kl: look.kl.toFixed(2), elbo: (look.recon - look.kl).toFixed(2) };
+    const [recon, kl, elbo] = [look.recon, look.kl, look.recon - look.kl].map((nats) => written(nats.toFixed(2)));
+    const terms = { recon, kl, elbo };
     for (const [symbol, text] of Object.entries(terms)) numbers[symbol].textContent = text;
     root.setAttribute("aria-label", tr("The way of {name}: log p(x|z) {recon}, KL {kl}, ELBO {elbo} nats.", { name, ...terms }));
   };

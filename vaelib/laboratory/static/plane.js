@@ -124,8 +124,8 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
     context.textAlign = "center";
     for (const t of [-reach, -reach / 2, 0, reach / 2, reach]) {
       const [x, y] = at(t, t);
-      context.fillText(String(t), Math.min(x, edge + side - 8), size - 12);
-      context.fillText(String(t), 14, Math.max(y + 4, strip + 8));
+      context.fillText(written(t), Math.min(x, edge + side - 8), size - 12);
+      context.fillText(written(t), 14, Math.max(y + 4, strip + 8));
     }
   };
 
@@ -237,7 +237,7 @@ function codesPlane(labels, { colors, classes, word }, onPick) {
   const describe = () => {
     const { frame, latent, axes, reach, tiled } = /** @type {NonNullable<typeof now>} */ (now);
     const [a, b] = axes.map((j) => `z${subscript(j + 1)}`);
-    const [first, second] = axes.map((j) => frame.variance[j].toFixed(2));
+    const [first, second] = axes.map((j) => written(frame.variance[j].toFixed(2)));
     const words = [tr("{a} to the right, {b} upwards, −{reach} to {reach}. Variance of the means: {first} and {second}.", { a, b, reach, first, second })];
     const [across, up] = spreadsOf(frame, axes).map((spread) => spread.toFixed(2));
     words.push(tr("Standard deviation of z over all images: {across} and {up}; the prior's is 1.", { across, up }));

@@ -27,7 +27,7 @@ function objectiveAt(settings, steps) {
 function faultOf(terms, steps) {
   const bad = /** @type {("recon" | "kl")[]} */ (["recon", "kl"]).find((name) => !Number.isFinite(terms[name]));
   if (!bad) return "";
-  const values = { value: terms[bad], steps };
+  const values = { value: written(terms[bad]), steps };
   if (bad === "kl") return tr("The KL became {value} at step {steps}.", values);
   return tr("The reconstruction term became {value} at step {steps}.", values);
 }

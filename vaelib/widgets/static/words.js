@@ -14,3 +14,12 @@ function speak(words) {
  * @param {Record<string, string | number>} values
  */
 const tr = (text, values = {}) => (told.words[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+
+/**
+ * A number, or its figures, as readers see it: with the true minus, and 0 without one.
+ * @param {number | string} figures
+ */
+function written(figures) {
+  const text = String(figures);
+  return Number(text) === 0 ? text.replace("-", "") : text.replaceAll("-", "−");
+}
