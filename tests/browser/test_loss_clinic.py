@@ -3,21 +3,35 @@
 from dataclasses import replace
 
 import pytest
+from lab import watched
 
 from vaelib.clinic import EXAMPLES
 from vaelib.widgets.losses import verdict
 
 CELL = "import vaelib; clinic = vaelib.loss_clinic(); clinic"
 BETA = "print(clinic.written.beta)"
+OPENS_WITH = EXAMPLES["Flax NNX, 05_vae"]
+
+
+@pytest.fixture(scope="module")
+def clinic(lab, browser):
+    """A clinic in a notebook, which the tests use one after the other as a reader would."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = watched(context.new_page())
+    lab.run(page, lab.write("clinic.ipynb", CELL))
+    area = page.locator(".jp-OutputArea")
+    until_it_says(area, OPENS_WITH)
+    yield area
+    context.close()
+    assert page.faults == []
 
 
 @pytest.fixture
-def area(lab, page):
-    """The clinic as it opens."""
-    lab.run(page, lab.write("clinic.ipynb", CELL))
-    area = page.locator(".jp-OutputArea")
-    until_it_says(area, EXAMPLES["Flax NNX, 05_vae"])
-    return area
+def area(clinic):
+    """The clinic with the program that it opens with."""
+    clinic.get_by_label("program").select_option(value="Flax NNX, 05_vae")
+    until_it_says(clinic, OPENS_WITH)
+    return clinic
 
 
 def until_it_says(area, written):
@@ -44,14 +58,14 @@ def enter(area, label, text):
 
 
 @pytest.mark.parametrize("name", ["Keras, vae", "PyTorch-VAE, vanilla_vae"])
-def test_an_example_is_chosen_and_the_verdict_follows(lab, page, area, name):
+def test_an_example_is_chosen_and_the_verdict_follows(lab, area, name):
     area.get_by_label("program").select_option(value=name)
     until_it_says(area, EXAMPLES[name])
-    assert float(lab.execute(page, BETA)) == EXAMPLES[name].beta
+    assert float(lab.execute(area.page, BETA)) == EXAMPLES[name].beta
     assert area.get_by_label("pixels", exact=True).input_value() == str(EXAMPLES[name].pixels)
 
 
-def test_a_control_is_changed_and_the_verdict_follows(lab, page, area):
+def test_a_control_is_changed_and_the_verdict_follows(lab, area):
     area.get_by_label("program").select_option(value="Keras, vae")
     until_it_says(area, EXAMPLES["Keras, vae"])
     area.get_by_label("over the pixels").select_option(value="mean")
@@ -60,7 +74,7 @@ def test_a_control_is_changed_and_the_verdict_follows(lab, page, area):
     assert program(area) == "a loss of your own"
     enter(area, "pixels", "100")
     until_it_says(area, replace(mean, pixels=100))
-    assert float(lab.execute(page, BETA)) == 100
+    assert float(lab.execute(area.page, BETA)) == 100
     area.get_by_label("error of a pixel").select_option(value="squared error (Gaussian)")
     until_it_says(area, replace(mean, pixels=100, error="squared error"))
     area.get_by_label("second output in the KL").select_option(value="log sigma")
@@ -89,5 +103,5 @@ def test_what_no_loss_has_is_refused_in_words_until_it_is_put_right(area, label,
 def test_a_field_without_a_number_goes_back_to_the_one_it_had(area, text):
     before = area.get_by_label("images in a batch").input_value()
     field = enter(area, "images in a batch", text)
-    assert field.input_value() == before == str(EXAMPLES["Flax NNX, 05_vae"].batch)
-    until_it_says(area, EXAMPLES["Flax NNX, 05_vae"])
+    assert field.input_value() == before == str(OPENS_WITH.batch)
+    until_it_says(area, OPENS_WITH)
