@@ -1,9 +1,10 @@
 """What the reader's front end needs before a widget can appear, with ipywidgets 7, which Colab has, as with 8."""
 
 import base64
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import ipywidgets
 
@@ -27,6 +28,23 @@ def tells_what_it_took() -> bool:
     return getattr(ipywidgets.widgets.widget, "JUPYTER_WIDGETS_ECHO", False)
 
 
+@cache
+def is_written_by_nbconvert() -> bool:
+    """Whether the cells are run for a page that nbconvert writes, on which no kernel will answer a widget.
+
+    nbconvert does not tell the kernel, so this looks at what started it; on Windows a launcher stands between the two.
+    """
+    try:
+        import psutil  # ipykernel brings it, and nbconvert has no kernel without
+    except ImportError:
+        return False
+    try:
+        commands = [starter.cmdline() for starter in psutil.Process().parents()[:2]]
+    except psutil.Error:
+        return False
+    return any(Path(word).stem in ("nbconvert", "jupyter-nbconvert") for words in commands for word in words[:4])
+
+
 class WithStill:
     """A widget that is a still picture too, for those who read without a kernel; to stand before the widget's class."""
 
@@ -38,18 +56,17 @@ class WithStill:
         return None
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        """The widget's view and text as ipywidgets 8 has them, and the picture.
+        """The widget's view and text as ipywidgets 8 has them, and the picture; without the view where none can move.
 
         The picture is text in base64, since a kernel passes raw bytes on as a list of numbers, which no notebook holds.
         """
         text = repr(self)
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        bundle = {
-            "text/plain": text if len(text) <= 110 else text[:110] + "…",
-            "application/vnd.jupyter.widget-view+json": view,
-        }
-        still = self.still()
-        if still is None:
-            return bundle, {}
-        png, alt = still
-        return bundle | {"image/png": base64.b64encode(png).decode()}, {"image/png": {"alt": alt}}
+        bundle: dict[str, object] = {"text/plain": text if len(text) <= 110 else text[:110] + "…"}
+        metadata: dict[str, object] = {}
+        if not is_written_by_nbconvert():
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            bundle["application/vnd.jupyter.widget-view+json"] = view
+        if (still := self.still()) is not None:
+            png, alt = still
+            bundle["image/png"], metadata["image/png"] = base64.b64encode(png).decode(), {"alt": alt}
+        return bundle, metadata
