@@ -10,7 +10,7 @@ from vaelib.clinic import ERRORS, EXAMPLES, NUMBER_CHECKS, REDUCTIONS, SPREADS, 
 from vaelib.languages import tr
 from vaelib.widgets.browser import WithStill, tells_what_it_took
 
-WIDE = {"description_width": "initial"}
+IN_COLUMNS = {"style": {"description_width": "17em"}, "layout": {"width": "min(32em, 100%)"}}
 CHOICES = {
     "error": ERRORS,
     "over_pixels": REDUCTIONS,
@@ -83,11 +83,11 @@ class LossClinic(WithStill, ipywidgets.VBox):
 
     def __init__(self, written: WrittenLoss):
         """Put the controls where the loss says."""
-        words = {name: {"description": text, "style": WIDE} for name, text in labels().items()}
+        words = {name: {"description": text} | IN_COLUMNS for name, text in labels().items()}
         self.example = ipywidgets.Dropdown(
             options=[(tr("a loss of your own"), OWN), *((name, name) for name in EXAMPLES)],
             description=tr("program"),
-            style=WIDE,
+            **IN_COLUMNS,
         )
         self.controls = {name: _control(name, words[name]) for name in words}
         self._result = ipywidgets.HTML()
