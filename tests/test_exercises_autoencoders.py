@@ -14,6 +14,10 @@ def turn(X, Y):
     return U @ Vt
 
 
+def turn_after_centring(X, Y):
+    return turn(X - X.mean(axis=0), Y - Y.mean(axis=0))
+
+
 def turn_by_jax(X, Y):
     U, _, Vt = jnp.linalg.svd(jnp.asarray(Y).T @ jnp.asarray(X))
     return (U @ Vt).T
@@ -36,6 +40,8 @@ def test_turn_right(answer):
     ("answer", "hint"),
     [
         (lambda X, Y: turn(Y, X), "transposed"),
+        (turn_after_centring, "as they come"),
+        (lambda X, Y: turn(X - X.mean(axis=0), Y), "as they come"),
         (turn_without_reflection, "allowed to reflect"),
         (lambda X, Y: np.linalg.lstsq(X, Y, rcond=None)[0], "stretches"),
         (lambda X, Y: X @ turn(X, Y), "shape (3, 3)"),
@@ -118,7 +124,16 @@ def test_price_of_scale_wrong(answer, hint):
 DIGITS = np.stack([np.eye(1, 36, k=6)[0], np.ones(36)])  # one with little ink, one with much
 
 
-@pytest.mark.parametrize("answer", [np.zeros(36), 0.3 * DIGITS[0], jnp.full(36, 0.01)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        np.zeros(36),
+        0.3 * DIGITS[0],
+        jnp.full(36, 0.01),
+        (0.3 * DIGITS[0]).astype(np.float16),
+        jnp.asarray(0.3 * DIGITS[0], jnp.bfloat16),
+    ],
+)
 def test_fool_right(answer):
     assert exercises.check_fool(answer, DIGITS, 1.5).passed is True
 
@@ -128,6 +143,7 @@ def test_fool_right(answer):
     [
         (np.zeros((6, 6)), "shape (36,)"),
         (DIGITS[0], "brighter"),
+        (0.3021 * DIGITS[0], "got 0.3021"),
         (np.full(36, -0.1), "at least 0"),
         (np.full(36, np.nan), "at least 0"),
         (np.full(36, 0.3), "the nearest digit"),
