@@ -1,4 +1,4 @@
-"""Does a VAE need a closed form for its KL? Trainings to level with the formula, with a draw, and with another family.
+"""Does a VAE need a closed form for its KL? Equally long trainings: with the formula, a draw, and another family.
 
 The code lies in the plane, so that a grid gives log p(x), and with it how far each q is from the posterior.
 """
