@@ -113,8 +113,24 @@ class Deeper(nnx.Module):
 
 
 class OtherActivation(Deeper):
+    def encode(self, x):
+        h = nnx.tanh(self.second_x(nnx.sigmoid(self.from_x(x))))
+        return self.mu(h), self.log_var(h)
+
     def decode(self, z):
         return self.logits(nnx.tanh(self.second_z(nnx.gelu(self.from_z(z)))))
+
+
+class OneLastLayer(Deeper):
+    """Mean and log variance from one layer, cut in two, which notebook 07 calls right."""
+
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
+        del self.log_var
+        self.mu = nnx.Linear(hidden, 2 * latent, rngs=rngs)
+
+    def encode(self, x):
+        return jnp.split(self.mu(nnx.relu(self.second_x(nnx.relu(self.from_x(x))))), 2, axis=-1)
 
 
 class Unused(Deeper):
@@ -123,8 +139,8 @@ class Unused(Deeper):
 
 
 class Shallow(Unused):
-    def __init__(self, **options):
-        super().__init__(**options)
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
         del self.second_x, self.second_z
 
     def encode(self, x):
@@ -132,10 +148,83 @@ class Shallow(Unused):
         return self.mu(h), self.log_var(h)
 
 
-class Straight(Deeper):
+class ThreeInTheEncoder(Unused):
+    """Both layers between hidden units in the encoder, none in the decoder."""
+
+    def encode(self, x):
+        h = nnx.relu(self.second_z(nnx.relu(self.second_x(nnx.relu(self.from_x(x))))))
+        return self.mu(h), self.log_var(h)
+
+
+class ThreeInTheDecoder(Deeper):
+    def encode(self, x):
+        h = nnx.relu(self.from_x(x))
+        return self.mu(h), self.log_var(h)
+
+    def decode(self, z):
+        return self.logits(nnx.relu(self.second_x(nnx.relu(self.second_z(nnx.relu(self.from_z(z)))))))
+
+
+class ThreeInEach(Deeper):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
+        self.third_x, self.third_z = nnx.Linear(hidden, hidden, rngs=rngs), nnx.Linear(hidden, hidden, rngs=rngs)
+
+    def encode(self, x):
+        h = nnx.relu(self.third_x(nnx.relu(self.second_x(nnx.relu(self.from_x(x))))))
+        return self.mu(h), self.log_var(h)
+
+    def decode(self, z):
+        return self.logits(nnx.relu(self.third_z(nnx.relu(self.second_z(nnx.relu(self.from_z(z)))))))
+
+
+class Wide(Deeper):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
+        self.second_x, self.mu = nnx.Linear(hidden, 50, rngs=rngs), nnx.Linear(50, latent, rngs=rngs)
+        self.log_var = nnx.Linear(50, latent, rngs=rngs)
+
+
+class StraightAtX(Deeper):
+    def encode(self, x):
+        h = nnx.relu(self.second_x(self.from_x(x)))
+        return self.mu(h), self.log_var(h)
+
+
+class StraightAtSecondX(Deeper):
     def encode(self, x):
         h = self.second_x(nnx.relu(self.from_x(x)))
         return self.mu(h), self.log_var(h)
+
+
+class StraightAtLogVar(Deeper):
+    """No activation before the log variance, one before the mean."""
+
+    def encode(self, x):
+        h = self.second_x(nnx.relu(self.from_x(x)))
+        return self.mu(nnx.relu(h)), self.log_var(h)
+
+
+class StraightAtZ(Deeper):
+    def decode(self, z):
+        return self.logits(nnx.relu(self.second_z(self.from_z(z))))
+
+
+class StraightAtSecondZ(Deeper):
+    def decode(self, z):
+        return self.logits(self.second_z(nnx.relu(self.from_z(z))))
+
+
+class LogVarOfTheFirst(Deeper):
+    def encode(self, x):
+        h = nnx.relu(self.from_x(x))
+        return self.mu(nnx.relu(self.second_x(h))), self.log_var(h)
+
+
+class Shared(Deeper):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
+        self.second_z = self.second_x
 
 
 class OneOutput(Deeper):
@@ -143,14 +232,29 @@ class OneOutput(Deeper):
         return super().encode(x)[0], jnp.zeros(())
 
 
-@pytest.mark.parametrize("answer", [Deeper, OtherActivation])
+@pytest.mark.parametrize("answer", [Deeper, OtherActivation, OneLastLayer])
 def test_deeper_right(answer):
     assert exercises.check_deeper(answer).passed is True
 
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(Unused, "nothing passes"), (Straight, "no activation"), (Shallow, "yours has 5"), (OneOutput, "two arrays")],
+    [
+        (Unused, "nothing passes"),
+        (Shallow, "encode should have one layer from hidden to hidden units, got 0"),
+        (ThreeInTheEncoder, "encode should have one layer from hidden to hidden units, got 2"),
+        (ThreeInTheDecoder, "encode should have one layer from hidden to hidden units, got 0"),
+        (ThreeInEach, "encode should have one layer from hidden to hidden units, got 2"),
+        (Wide, "50 inputs and 3 outputs"),
+        (StraightAtX, "no activation"),
+        (StraightAtSecondX, "no activation"),
+        (StraightAtLogVar, "no activation"),
+        (StraightAtZ, "no activation"),
+        (StraightAtSecondZ, "no activation"),
+        (LogVarOfTheFirst, "log_var should be computed from the second hidden layer"),
+        (Shared, "share a layer"),
+        (OneOutput, "two arrays"),
+    ],
 )
 def test_deeper_wrong(answer, hint):
     verdict = exercises.check_deeper(answer)
@@ -158,9 +262,11 @@ def test_deeper_wrong(answer, hint):
     assert hint in verdict.message
 
 
-def gaussian_elbo(net, x, key, sigma, *, half=0.5, constant=True, kl_weight=1.0, noise=1.0, of_sigma=0.5):
+def gaussian_elbo(
+    net, x, key, sigma, *, half=0.5, constant=True, kl_weight=1.0, noise=1.0, of_sigma=0.5, noise_of=jnp.shape
+):
     mu, log_var = net.encode(x)
-    z = mu + noise * jnp.exp(of_sigma * log_var) * jax.random.normal(key, mu.shape)
+    z = mu + noise * jnp.exp(of_sigma * log_var) * jax.random.normal(key, noise_of(mu))
     log_p = -half * ((x - jax.nn.sigmoid(net.decode(z))) / sigma) ** 2
     log_p -= constant * (jnp.log(sigma) + 0.5 * jnp.log(2 * jnp.pi))
     kl = 0.5 * jnp.sum(mu**2 + jnp.exp(log_var) - log_var - 1, axis=-1)
@@ -197,6 +303,12 @@ def test_gaussian_elbo_wrong(options, hint):
     verdict = exercises.check_gaussian_elbo(functools.partial(gaussian_elbo, **options))
     assert verdict.passed is False
     assert hint in verdict.message
+
+
+def test_gaussian_elbo_of_one_draw_for_all_images():
+    verdict = exercises.check_gaussian_elbo(functools.partial(gaussian_elbo, noise_of=lambda mu: (1, mu.shape[-1])))
+    assert verdict.passed is False
+    assert "share a draw" in verdict.message
 
 
 def test_the_loss_is_no_elbo():

@@ -92,7 +92,8 @@ def _bug_hints() -> dict[str, str]:
 def check_deeper(answer: type) -> str | None:
     """Two hidden layers in each network, and the loss reaches all of their weights."""
     net = answer(latent=3, hidden=7, rngs=nnx.Rngs(0))
-    x = jax.random.bernoulli(jax.random.key(1), 0.4, (16, 784)).astype(jnp.float32)
+    x_key, z_key = jax.random.split(jax.random.key(1))
+    x, z = jax.random.bernoulli(x_key, 0.4, (16, 784)).astype(jnp.float32), jax.random.normal(z_key, (16, 3))
     mu, log_var = net.encode(x)
     if (np.shape(mu), np.shape(log_var)) != ((16, 3), (16, 3)):
         return tr(
@@ -100,39 +101,79 @@ def check_deeper(answer: type) -> str | None:
             mu=np.shape(mu),
             log_var=np.shape(log_var),
         )
-    if np.shape(net.decode(mu)) != (16, 784):
-        return tr("decode should return shape (16, 784), got {got}.", got=np.shape(net.decode(mu)))
+    if np.shape(net.decode(z)) != (16, 784):
+        return tr("decode should return shape (16, 784), got {got}.", got=np.shape(net.decode(z)))
+    with jax.default_matmul_precision("highest"):
+        return _complaint_about_layers(_Layers(net, x, z))
 
-    def loss(net):
-        mu, log_var = net.encode(x)
-        return jnp.sum(mu**2 + jnp.exp(log_var)) + jnp.sum(net.decode(mu) ** 2)
 
-    kernels = [value[...] for _, value in nnx.to_flat_state(nnx.grad(loss)(net)) if value[...].ndim == 2]
-    if len(kernels) < 7:
+class _Layers:
+    """A network of the page's kind, and what it returns when some of its kernels are others."""
+
+    def __init__(self, net: Any, x, z):
+        self._net = net
+        self._leaves, self._structure = jax.tree.flatten(nnx.state(net, nnx.Param))
+        self._inputs = x, z
+        self.kernels = {i: np.asarray(leaf) for i, leaf in enumerate(self._leaves) if np.ndim(leaf) == 2}
+
+    def of_shape(self, *shapes: tuple[int, int]) -> list[int]:
+        return [i for i, kernel in self.kernels.items() if kernel.shape in shapes]
+
+    def outputs(self, changed: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
+        leaves = [changed.get(i, leaf) for i, leaf in enumerate(self._leaves)]
+        net = nnx.clone(self._net)
+        nnx.update(net, jax.tree.unflatten(self._structure, leaves))
+        (mu, log_var), a = net.encode(self._inputs[0]), net.decode(self._inputs[1])
+        return {"mu": np.asarray(mu), "log_var": np.asarray(log_var), "decode": np.asarray(a)}
+
+    def same(self, changed: dict[int, np.ndarray]) -> set[str]:
+        """The outputs that stay as they were."""
+        before, now = self.outputs({}), self.outputs(changed)
+        return {name for name in now if np.abs(now[name] - before[name]).max() < 1e-3 * np.abs(before[name]).max()}
+
+
+def _complaint_about_layers(net: _Layers) -> str | None:
+    between = net.of_shape((7, 7))
+    page = net.of_shape((784, 7), (7, 3), (7, 6), (3, 7), (7, 784))  # 6 outputs: mu and log_var, cut in two
+    if others := net.kernels.keys() - {*between, *page}:
+        inputs, outputs = net.kernels[min(others)].shape
         return tr(
-            "there should be 7 layers, two hidden ones in each network and three others; yours has {count}.",
-            count=len(kernels),
+            "each hidden layer should have `hidden` units; where that is 7, a layer of yours has {inputs} inputs and "
+            "{outputs} outputs.",
+            inputs=inputs,
+            outputs=outputs,
         )
-    if not all(np.any(kernel) for kernel in kernels):
+    moves = {i: {"mu", "log_var", "decode"} - net.same({i: 2 - 3 * kernel}) for i, kernel in net.kernels.items()}
+    if not all(moves.values()):
         return tr("there is a layer that nothing passes through: use it in encode or in decode.")
-    if _straight(net, x):
+    of_encode, of_decode = ([i for i in between if moves[i] & of] for of in ({"mu", "log_var"}, {"decode"}))
+    for name, layers in (("encode", of_encode), ("decode", of_decode)):
+        if len(layers) != 1:
+            return tr(
+                "{name} should have one layer from hidden to hidden units, got {count}.", name=name, count=len(layers)
+            )
+    if passed_by := {"mu", "log_var"} - moves[of_encode[0]]:
+        return tr("{name} should be computed from the second hidden layer.", name=passed_by.pop())
+    if of_encode == of_decode:
+        return tr("encode and decode share a layer: each should have its own.")
+    if _straight(net, of_encode, of_decode):
         return tr("a layer of the hidden units has no activation after it: two such layers in a row are one.")
     return None
 
 
-def _straight(net: Any, x) -> bool:
-    """Whether all outputs are straight lines in the weights of a layer between hidden units."""
-    graphdef, params = nnx.split(net)
-    leaves, structure = jax.tree.flatten(params)
+def _straight(net: _Layers, of_encode: list[int], of_decode: list[int]) -> bool:
+    """Whether the hidden units of some layer reach mu, log_var or the logits without an activation."""
+    of_x, heads = net.of_shape((784, 7)), net.of_shape((7, 3), (7, 6))
+    of_z, logits = net.of_shape((3, 7)), net.of_shape((7, 784))
+    same_codes = net.same(_turned(net, of_x, of_encode)) | net.same(_turned(net, of_encode, heads))
+    same_logits = net.same(_turned(net, of_z, of_decode)) | net.same(_turned(net, of_decode, logits))
+    return bool(same_codes & {"mu", "log_var"}) or "decode" in same_logits
 
-    def outputs(place, factor):
-        scaled = [factor * leaf if i == place else leaf for i, leaf in enumerate(leaves)]
-        changed = nnx.merge(graphdef, jax.tree.unflatten(structure, scaled))
-        return np.concatenate([np.ravel(part) for part in (*changed.encode(x), changed.decode(jnp.ones((4, 3))))])
 
-    between = [i for i, leaf in enumerate(leaves) if np.shape(leaf) == (7, 7)]
-    bends = (2 * outputs(i, 1) + outputs(i, -2) - 3 * outputs(i, 0) for i in between)
-    return any(np.abs(bend).max() < 1e-4 for bend in bends)
+def _turned(net: _Layers, before: list[int], after: list[int]) -> dict[int, np.ndarray]:
+    """Kernels that turn the hidden units between two layers and turn them back: seen only by an activation."""
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((7, 7)))[0].astype(np.float32)
+    return {i: net.kernels[i] @ turn for i in before} | {i: turn.T @ net.kernels[i] for i in after}
 
 
 class _Known:
@@ -174,8 +215,11 @@ def check_gaussian_elbo(answer: Callable) -> str | None:
     total = 1.0 + np.sqrt(2 * np.exp(-1.0)) * _NODES  # the sum of z, normal around 1, where a quadrature asks for it
     squared = 5 * np.sum(_WEIGHTS * np.square(expit(0.3 + total) - 0.5))
     wanted = -squared / (2 * 0.1**2) - 5 * (np.log(0.1) + 0.5 * np.log(2 * np.pi)) - kl
-    got = float(answer(_Known(1.0), jnp.full((4_000, 5), 0.5), jax.random.key(3), 0.1))
-    if not np.isclose(got, wanted, rtol=0.05):
+    many = jnp.full((4_000, 5), 0.5)
+    got = np.array([float(answer(_Known(1.0), many, jax.random.key(seed), 0.1)) for seed in (3, 4, 5)])
+    if np.ptp(got) > 0.2 * abs(wanted):
+        return tr("all images share a draw of the noise: each needs its own, of the shape of mu.")
+    if not np.isclose(got[0], wanted, rtol=0.05):
         return tr("z is no draw from N(mu, exp log_var): sigma is exp(log_var / 2).")
     return None
 
