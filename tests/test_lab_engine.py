@@ -252,10 +252,10 @@ def test_what_the_notebooks_say_of_the_lab_is_what_it_shows():
     chosen = {
         name: runs[name] for name in ("as it opens, seed 0", "Gaussian, sigma 0.1, seed 0", "learning rate 1, seed 1")
     }
-    for name, found in read_lab.read(chosen, steps=(100,)).items():
+    for name, found in read_lab.read(chosen, steps=(40, 100)).items():
         assert found["fault"] == shipped[name]["fault"]
-        for steps, reading in found["readings"].items():
-            for term, value in reading.items():
+        for steps in found["readings"].keys() & shipped[name]["readings"].keys():
+            for term, value in found["readings"][steps].items():
                 assert value == pytest.approx(shipped[name]["readings"][steps][term], rel=1e-3), (name, term)
 
 
