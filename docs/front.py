@@ -169,7 +169,7 @@ def write_front(site: Path, language: str = "en") -> None:
     repository = pyproject["tool"]["vaelib"]["repository"]
     environment = pages_in(language)
     cards = {path.stem[:2]: card(path, repository, site / "front", language) for path in notebooks()}
-    script = f"{COMMENT.sub('', page_code())}\nspeak({embedded(page_words())});\n"
+    script = f"{COMMENT.sub('', page_code())}\nspeak({embedded(page_words(page_code()))});\n"
     script += (DOCS / "front" / "lab.js").read_text(encoding="utf-8")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
@@ -199,7 +199,7 @@ def write_front(site: Path, language: str = "en") -> None:
         **shared,
         widget_style=page_style(),
         script=script,
-        **handed_over(page_state()),
+        **handed_over(page_state() | {"notebooks": "notebooks"}),
         images=f"{TRAINED:,}",
     )
     (site / "lab.html").write_text(lab, encoding="utf-8")

@@ -23,7 +23,9 @@ from vaelib.data import load_mnist
 from vaelib.distributions import Bernoulli, Gaussian
 from vaelib.divergence import kl_to_standard_normal
 from vaelib.figures.style import GUIDE, QUANTITY_COLORS, class_colors
+from vaelib.laboratory.images import lab_images
 from vaelib.laboratory.kernels import build
+from vaelib.laboratory.settings import Settings
 from vaelib.laboratory.weights import flat_weights
 from vaelib.models import VAE
 from vaelib.objectives import elbo
@@ -313,6 +315,50 @@ def test_the_labs_javascript():
     known = os.environ | {"VAELIB_COLORS": json.dumps(colors)}
     ran = subprocess.run(command, env=known, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_tour_says_of_its_trainings_is_so(tmp_path, seed):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no Node found: install Node 20 or later to test the JavaScript outside a browser")
+    images = lab_images(None, None)
+    arrays = {"train": images.train, "heldOut": images.held_out, "labels": images.labels}
+    job = {"pixels": images.pixels, "settings": Settings(seed=seed).for_page()}
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(job | {name: text(array) for name, array in arrays.items()}))
+    ran = subprocess.run([node, HERE / "tour.js", path], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    steps = {step["title"]: step for step in json.loads(ran.stdout)}
+    assert [name for name, step in steps.items() if not step["holds"]] == ["Your own digit", "Where to go on"]
+    assert [name for name, step in steps.items() if step["held"]] == ["The plane of z"], "the others are what came"
+    pairs = {name: (step["before"], step["after"]) for name, step in steps.items()}
+
+    assert pairs["The plane of z"][0]["inFirst"] > 0.95
+    before, after = pairs["Training"]
+    assert after["parted"] > before["parted"] + 0.1
+    assert after["inFirst"] < 0.5 < after["inThird"]
+    before, after = pairs["One image, step by step"]
+    assert (after["mu"], after["lookedLogVar"]) == (before["mu"], before["lookedLogVar"])
+    assert after["picture"] != before["picture"]
+    before, after = pairs["The two terms"]
+    assert after["recon"] > before["recon"] + 3
+    assert after["kl"] < 10
+    assert -after["recon"] > 0.9 * (after["kl"] - after["recon"])
+    before, after = pairs["Without the KL"]
+    assert after["variance"] > 1.5 * before["variance"]
+    assert after["inThird"] < before["inThird"]
+    assert after["sigma"] < before["sigma"] / 5
+    before, after = pairs["Without the noise"]
+    assert after["sigma"] == pytest.approx(1, abs=0.05)
+    assert after["recon"] < min(after["trained"], before["recon"]) - 30
+    before, after = pairs["β = 100"]
+    assert after["kl"] < 0.1
+    assert after["variance"] < 0.01
+    assert after["variety"] < 0.01 < 0.1 < before["variety"]
+    before, after = pairs["And back"]
+    assert after["kl"] > 2
+    assert after["parted"] > before["parted"] + 0.1
 
 
 def test_a_training_that_breaks_says_where(tmp_path):

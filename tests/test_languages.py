@@ -23,6 +23,7 @@ from vaelib.exercises import bounds, training
 from vaelib.exercises.verdict import Verdict, checker
 from vaelib.explorer.draw import draw_digit
 from vaelib.explorer.page import filled_page
+from vaelib.laboratory.page import page_code
 from vaelib.widgets.frames import frames_of
 
 ROOT = Path(__file__).parents[1]
@@ -176,14 +177,26 @@ def test_widgets_hand_the_page_its_words():
     assert vaelib.explore(model).picture.words == {}
 
 
-def test_a_page_is_told_its_words():
-    parts = {"title": "", "style": "", "code": "", "state": {}, "opens": "open", "without": ""}
+def test_a_page_is_told_its_words_and_no_others():
+    parts = {"title": "", "style": "", "code": 'tr("Clear")', "state": {}, "opens": "open", "without": ""}
     vaelib.language("ko")
     page = filled_page("x", **parts)
     assert '<html lang="ko">' in page
-    assert f"speak({json.dumps(languages.page_words(), ensure_ascii=False, separators=(',', ':'))});" in page
+    assert 'speak({"Clear":"지우기"});' in page
     vaelib.language("en")
     assert "speak({});" in filled_page("x", **parts)
+
+
+@pytest.mark.parametrize(
+    "place", sorted(Path(vaelib.__file__).parent.glob("*/static/*.js")), ids=lambda path: path.name
+)
+def test_no_word_of_a_pages_code_is_left_out(place):
+    vaelib.language("ko")
+    code = place.read_text(encoding="utf-8")
+    said = {json.loads(found) for found in re.findall(r'\btr\(\s*("(?:[^"\\]|\\.)*")', code)}
+    assert said <= languages.page_words(code).keys()
+    if "laboratory" in place.parts:
+        assert said <= languages.page_words(page_code()).keys(), "and of the worker, whose code is a text in the page's"
 
 
 # --- in step

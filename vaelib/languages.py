@@ -105,9 +105,12 @@ def filled_in(text: str) -> re.Pattern[str]:
     return re.compile("(.*?)".join(map(re.escape, parts)), re.DOTALL)
 
 
-def page_words() -> dict[str, str]:
-    """What the pages' own code says, by the English; empty in English."""
-    return _page_words(language())
+def page_words(code: str | None = None) -> dict[str, str]:
+    """What the pages' own code says, by the English, or this code of them; empty in English."""
+    words = _page_words(language())
+    if code is None:
+        return words
+    return {text: said for text, said in words.items() if json.dumps(text, ensure_ascii=False)[1:-1] in code}
 
 
 def _known(name: str, what: str) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import psutil
 import pytest
+from axe import violations
 from lab import FRAMES, assert_labs_hand_over, contrast, finger, heap, watched
 from lab import until as until_holds
 from loopback import serve
@@ -810,14 +811,17 @@ def test_it_is_played_by_fingers_on_a_phone(browser, path):
     assert page.faults == []
 
 
-def test_it_is_played_by_keys(opened):
-    def tab_to(target):
-        for _ in range(80):
-            opened.keyboard.press("Tab")
-            if target.evaluate("e => e === document.activeElement"):
-                return
-        raise AssertionError(f"no key leads to {target}")
+def tab_to_on(page, target):
+    """Press Tab until the target has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if target.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError(f"no key leads to {target}")
 
+
+def test_it_is_played_by_keys(opened):
+    tab_to = partial(tab_to_on, opened)
     tab_to(opened.get_by_role("button", name="Play"))
     opened.keyboard.press("Space")
     until(opened, "f.steps > 10")
@@ -841,6 +845,218 @@ def test_it_is_played_by_keys(opened):
     tab_to(opened.get_by_role("button", name="Train on it too"))
     opened.keyboard.press("Enter")
     opened.get_by_role("status").filter(has_text="1 drawing").wait_for()
+
+
+# What each step of the tour speaks of, and the controls after its action: β, the KL and the noise.
+PLANE, TERMS = "canvas.codes", ".panel > div:has(> .bar-of-terms)"
+PICTURES = ".lower .panel >> nth=0"
+TOUR = [
+    ("The plane of z", PLANE, "1", True, True),
+    ("Training", PLANE, "1", True, True),
+    ("One image, step by step", ".way >> nth=0", "1", True, True),
+    ("The two terms", TERMS, "1", True, True),
+    ("Without the KL", PLANE, "1", False, True),
+    ("Without the noise", TERMS, "1", True, False),
+    ("β = 100", PICTURES, "100", True, True),
+    ("And back", PLANE, "1", True, True),
+    ("Your own digit", "div:has(> .paper)", "1", True, True),
+    ("Where to go on", "p.settings", "1", True, True),
+]
+# Whether a part is all on the screen, lit, and clear of the card, which is on the screen, too.
+CLEAR = """(part) => {
+  const [card, own] = [document.querySelector('.tour'), part.getBoundingClientRect()];
+  const { left, top, right, bottom } = card.getBoundingClientRect();
+  const seen = (box) => Math.min(box.top, box.left, innerHeight - box.bottom, innerWidth - box.right) >= -0.5;
+  const apart = own.right <= left || own.left >= right || own.bottom <= top || own.top >= bottom;
+  return part.classList.contains('toured') && seen(own) && seen({ left, top, right, bottom }) && apart;
+}"""
+
+
+def clear(page, selector):
+    page.wait_for_function(CLEAR, arg=page.locator(selector).element_handle(), timeout=5000)
+
+
+def walk(page, press):
+    """The whole tour, each button pressed so."""
+    card = page.get_by_role("dialog")
+    press(page.get_by_role("button", name="Tour", exact=True))
+    trained = 0
+    for number, (title, part, beta, kl, noise) in enumerate(TOUR, 1):
+        card.get_by_role("heading", name=title, exact=True).wait_for()
+        assert card.get_by_text(f"{number} of {len(TOUR)}").is_visible()
+        clear(page, part)
+        action = card.locator(".try")
+        if action.is_visible():
+            assert not card.locator(".saw").is_visible(), "before it is done"
+            press(action)
+            card.locator(".saw").wait_for(timeout=120_000)
+            assert "Not so here" not in card.inner_text()
+            assert re.search(r"from .+ to ", card.locator(".numbers").inner_text())
+            trained += 600 if "600" in action.inner_text() else 0
+            assert steps(page) == trained
+            clear(page, part)
+        assert page.get_by_role("slider", name="β, weight of the KL").get_attribute("aria-valuetext") == beta
+        assert page.get_by_role("switch", name="KL to the prior").is_checked() == kl
+        assert page.get_by_role("switch", name="Noise in z").is_checked() == noise
+        if number < len(TOUR):
+            press(card.get_by_role("button", name="Next"))
+    press(card.get_by_role("button", name="Done"))
+    assert card.count() == page.locator(".toured").count() == 0
+    assert page.get_by_role("button", name="Tour", exact=True).evaluate("e => e === document.activeElement")
+
+
+def test_the_tour_is_walked_by_keys(opened):
+    def press(target):
+        tab_to_on(opened, target)
+        opened.keyboard.press("Enter")
+
+    walk(opened, press)
+    assert opened.evaluate("document.querySelector('.vaelib-lab').style.paddingBottom") == ""
+
+
+def test_the_tour_is_walked_by_fingers_on_a_phone(browser, path):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = open_at(watched(context.new_page()), path.as_uri())
+    walk(page, lambda target: target.tap())
+    context.close()
+    assert page.faults == []
+
+
+def test_the_tour_closes_by_escape_and_goes_on_where_it_was(opened):
+    button, card = opened.get_by_role("button", name="Tour", exact=True), opened.get_by_role("dialog")
+    button.press("Enter")
+    assert card.evaluate("e => e === document.activeElement")
+    assert card.get_by_role("button", name="Back").is_disabled()
+    card.get_by_role("button", name="Next").click()
+    for leave in (partial(opened.keyboard.press, "Escape"), card.get_by_role("button", name="Close the tour").click):
+        assert card.get_by_text("2 of 10").is_visible()
+        leave()
+        assert not card.is_visible()
+        assert button.evaluate("e => e === document.activeElement")
+        button.click()
+    card.get_by_role("button", name="Back").press("Enter")
+    assert card.get_by_role("button", name="Next").evaluate("e => e === document.activeElement")
+
+
+def test_the_tour_says_what_it_takes_and_leaves_the_drawings(opened):
+    train(opened, 60)
+    draw(opened, opened.locator(".paper"), (0.2, 0.2), (0.8, 0.8))
+    opened.get_by_role("button", name="Train on it too").click()
+    drawing = opened.locator(".paper").evaluate("c => c.toDataURL()")
+    opened.get_by_role("button", name="Tour", exact=True).click()
+    card = opened.get_by_role("dialog")
+    card.get_by_text("This model is trained already, and the tour trains it on. Reset gives new weights").wait_for()
+    before = steps(opened)
+    card.get_by_role("button", name="Next").click()
+    card.get_by_role("button", name="Train 600 steps").click()
+    card.get_by_text("Variance of the means: from").wait_for(timeout=60_000)
+    assert steps(opened) == before + 600
+    card.get_by_role("button", name="Back").click()
+    card.get_by_role("button", name="Reset").click()
+    card.get_by_text("Nothing is trained yet").wait_for()
+    assert steps(opened) == 0
+    assert card.get_by_role("button", name="Reset").count() == 0
+    assert opened.locator(".paper").evaluate("c => c.toDataURL()") == drawing
+    assert opened.get_by_text("1 drawing among the training images").is_visible()
+
+
+def test_a_tours_training_that_is_stopped_can_be_asked_for_again(opened):
+    opened.get_by_role("button", name="Tour", exact=True).click()
+    card = opened.get_by_role("dialog")
+    card.get_by_role("button", name="Next").click()
+    action = card.locator(".try")
+    action.click()
+    until(opened, "f.playing && f.steps > 5")
+    pause(opened)
+    opened.wait_for_function("() => document.querySelector('.try').ariaDisabled === 'false'")
+    assert not card.locator(".saw").is_visible()
+    stopped = steps(opened)
+    action.click()
+    card.locator(".saw").wait_for(timeout=60_000)
+    assert steps(opened) == stopped + 600
+
+
+def test_the_tour_rests_a_training_of_the_readers_before_it_acts(opened):
+    opened.get_by_role("button", name="Tour", exact=True).click()
+    card = opened.get_by_role("dialog")
+    for _ in range(2):
+        card.get_by_role("button", name="Next").click()
+    opened.get_by_role("button", name="Play").click()
+    until(opened, "f.playing && f.steps > 5")
+    card.get_by_role("button", name="New ε").click()
+    card.get_by_text("μ and σ stay: the image alone decides them.").wait_for()
+    assert opened.get_by_role("button", name="Play").is_visible()
+
+
+def test_the_tour_says_so_where_it_comes_otherwise(page, tmp_path):
+    images = np.random.default_rng(0).random((70, 784), np.float32)
+    open_at(page, save_page(tmp_path / "noise.html", images, hidden=(8,), batch_size=8).as_uri())
+    page.get_by_role("button", name="Tour", exact=True).click()
+    card = page.get_by_role("dialog")
+    card.get_by_role("button", name="Next").click()
+    card.get_by_role("button", name="Train 600 steps").click()
+    card.get_by_text("Not so here: the numbers say what came instead.").wait_for(timeout=60_000)
+
+
+# A page whose frame is as tall as what is in it, as the site's pages and Colab have one.
+FRAME = """<link rel="icon" href="data:,"><body style="margin: 0"><p style="height: 700px">Above</p>
+<iframe src="lab.html" style="width: 100%; border: 0"></iframe>
+<script>
+  const frame = document.querySelector('iframe');
+  addEventListener('message', ({ data }) => { if (data.height) frame.style.height = `${data.height}px`; });
+</script></body>"""
+SHOWN = """([part, card]) => [part, card].every((one) => {
+  const frame = window.frameElement ?? parent.document.querySelector('iframe');
+  const [{ top, bottom }, above] = [one.getBoundingClientRect(), frame.getBoundingClientRect().top];
+  return top + above >= -0.5 && bottom + above <= parent.innerHeight + 0.5;
+}) && (part.getBoundingClientRect().bottom <= card.getBoundingClientRect().top
+  || part.getBoundingClientRect().right <= card.getBoundingClientRect().left
+  || card.getBoundingClientRect().right <= part.getBoundingClientRect().left)"""
+
+
+@pytest.mark.parametrize("width", [700, 1400])
+def test_in_a_tall_frame_the_tours_card_keeps_to_what_it_speaks_of(browser, path, width):
+    (path.parent / "frame.html").write_text(FRAME, "utf-8")
+    page = watched(browser.new_page(viewport={"width": width, "height": 900}))
+    with serve(path.parent) as address:
+        page.goto(f"{address}/frame.html")
+        frame = page.frame_locator("iframe")
+        frame.get_by_role("button", name="Tour", exact=True).click()
+        card = frame.get_by_role("dialog")
+        for number, (title, part, *_) in enumerate(TOUR, 1):
+            card.get_by_role("heading", name=title, exact=True).wait_for()
+            parts = [frame.locator(part).element_handle(), card.element_handle()]
+            page.frames[1].wait_for_function(SHOWN, arg=parts, timeout=5000)
+            if number < len(TOUR):
+                card.get_by_role("button", name="Next").click()
+    page.close()
+    assert page.faults == []
+
+
+def test_the_ring_has_no_tour(opened):
+    opened.get_by_role("button", name="Tour", exact=True).click()
+    opened.get_by_label("Data", exact=True).select_option("Doersch's ring")
+    until(opened, "f.look.x.length === 2")
+    assert opened.get_by_role("button", name="Tour", exact=True).count() == opened.get_by_role("dialog").count() == 0
+    opened.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_axe_finds_nothing_in_the_tour(browser, path, width, scheme):
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = open_at(watched(context.new_page()), path.as_uri())
+    page.get_by_role("button", name="Tour", exact=True).click()
+    card = page.get_by_role("dialog")
+    for title in ("The plane of z", "Training", "One image, step by step"):
+        card.get_by_role("heading", name=title, exact=True).wait_for()
+        assert violations(page) == []
+        card.get_by_role("button", name="Next").click()
+    page.emulate_media(media="print")
+    assert not page.locator(".tour").is_visible()
+    assert page.locator(".toured").first.evaluate("e => getComputedStyle(e).outlineStyle") == "none"
+    context.close()
+    assert page.faults == []
 
 
 def test_memory_stays_flat(opened):

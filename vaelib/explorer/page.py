@@ -107,7 +107,7 @@ def filled_page(name: str, *, title: str, style: str, code: str, state: dict, op
         "opens": opens,
         "without": without,
         "language": language(),
-        "words": embedded(page_words()),
+        "words": embedded(page_words(code)),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], static("page.html"))
 

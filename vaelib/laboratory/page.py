@@ -62,7 +62,7 @@ def save_page(
 
 def page_style() -> str:
     """The style of a lab in a page."""
-    return "\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css")])
+    return "\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css", "tour.css")])
 
 
 def page_code() -> str:

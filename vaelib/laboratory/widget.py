@@ -25,7 +25,7 @@ from vaelib.widgets.browser import WithStill, shared
 
 ENGINE = ("engine.js", "random.js", "places.js", "training.js", "worker.js")
 DRAWN = ("places.js", "colours.js", "layout.js", "plane.js", "points.js", "curves.js", "pipeline.js")
-VIEWS = ("random.js", "controls.js", *DRAWN, "lab.js")
+VIEWS = ("random.js", "controls.js", *DRAWN, "tour.js", "lab.js")
 IN_A_ROW = 12  # images of the still picture
 MOST_STEPS = 2**53  # the largest whole number that the page counts to without a gap
 
@@ -67,7 +67,7 @@ class Lab(WithStill, anywidget.AnyWidget):
     """
 
     _esm = "\n".join([page_text(), static("lab-widget.js")])
-    _css = "\n".join([explorer_static("vaelib.css"), static("lab.css")])
+    _css = "\n".join([explorer_static("vaelib.css"), static("lab.css", "tour.css")])
     words = traitlets.Dict().tag(sync=True)
 
     def __init__(self, images: Images, settings: Settings, model: VAE | None):

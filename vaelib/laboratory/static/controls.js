@@ -104,14 +104,14 @@ function controlPanel(settings, onChange, names = controls().map(({ name }) => n
   const all = controls().filter(({ name }) => names.includes(name));
   /** @type {Record<string, any>} */
   let now = { ...settings };
-  const made = all.map((control) => ({
-    control,
-    ...controlOf(control, now[control.name], (value) => {
+  const made = all.map((control) => {
+    const change = (/** @type {any} */ value) => {
       now[control.name] = value;
       refresh();
       onChange(/** @type {Partial<LabSettings>} */ ({ [control.name]: value }), Boolean(control.restarts));
-    }),
-  }));
+    };
+    return { control, change, ...controlOf(control, now[control.name], change) };
+  });
   const refresh = () => {
     for (const { control, line } of made) {
       const off = Boolean(control.when && !control.when(/** @type {LabSettings} */ (now)));
@@ -133,6 +133,16 @@ function controlPanel(settings, onChange, names = controls().map(({ name }) => n
       for (const { control, set } of made) set(now[control.name]);
       refresh();
     },
+    /** As the reader's hand does: what differs is set, and does what it does. */
+    turn: (/** @type {Record<string, any>} */ wanted) => {
+      for (const { control, set, change } of made) {
+        const value = wanted[control.name] ?? now[control.name];
+        if (value === now[control.name]) continue;
+        set(value);
+        change(value);
+      }
+    },
+    lineOf: (/** @type {string} */ name) => made.find(({ control }) => control.name === name)?.line ?? null,
   };
 }
 

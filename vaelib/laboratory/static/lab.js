@@ -74,6 +74,7 @@ function openOn(input, el, shown, reopen) {
   /** @type {[number, number][]} */
   let seen = [];
   let [playing, resting, waiting, handedOver] = [false, false, false, 0];
+  let until = Infinity; // the step at which it stops by itself
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let calmed;
@@ -127,8 +128,14 @@ function openOn(input, el, shown, reopen) {
     if (name === "speed") return send("speed", { stepsPerSecond: Number(top.speed.value) });
     if (name === "reset") return state(false), send("pause"), reset();
     if (name === "play" && playing) return state(false), send("pause");
-    state(name === "play");
+    if (name === "play") return play(Infinity);
+    state(false);
     send(name);
+  };
+  const play = (/** @type {number} */ end) => {
+    until = end;
+    state(true);
+    send("play", { until });
   };
   const top = topBar(act, settings);
   const onControl = (/** @type {Partial<LabSettings>} */ changed, /** @type {boolean} */ restarts) => {
@@ -160,6 +167,7 @@ function openOn(input, el, shown, reopen) {
     views.pictures.panels[0],
     element("p", { class: "settings" }, [link]),
   ];
+  const settingsLine = element("p", { class: "settings" }, [tr("This run: "), code, ...(input.linked ? [" · ", link] : [])]);
   const inFull = () => [
     element("div", { class: "grid" }, [
       element("div", {}, [controls.panel]),
@@ -185,10 +193,30 @@ function openOn(input, el, shown, reopen) {
       ]),
       panel(tr("One image, step by step"), tr("Click on a code in the plane to follow its image. Point at a symbol and its place lights up."), [views.pipeline.root]),
     ]),
-    element("p", { class: "settings" }, [tr("This run: "), code, ...(input.linked ? [" · ", link] : [])]),
+    settingsLine,
   ];
   el.classList.add("vaelib", "vaelib-lab");
   el.append(top.bar, alert, ...(input.whole ? inBrief() : inFull()));
+
+  // What the tour lights, and what it does, each as the reader does it.
+  const parts = {
+    ...{ plane: views.plane.canvas, way: views.pipeline.way, terms: views.cost.box, pictures: views.pictures.panels[0] },
+    ...{ own: takesDrawings ? views.own.box : null, settings: settingsLine },
+    ...Object.fromEntries(["kl", "noise", "beta"].map((name) => [name, controls.lineOf(name)])),
+  };
+  const hand = {
+    ...{ steer: controls.turn, reset: () => act("reset"), eps: newEps, rest: () => act("play") },
+    train: (/** @type {number} */ count) => {
+      top.speed.value = String(FULL_SPEED);
+      act("speed");
+      play((frame?.steps ?? 0) + count);
+    },
+  };
+  const tour = input.whole || isPoint ? null : guidedTour({ el, parts, hand, labels, notebooks: input.notebooks });
+  if (tour) {
+    top.bar.insertBefore(tour.button, top.status);
+    top.bar.after(tour.card);
+  }
 
   const note = (/** @type {Frame} */ next) => {
     const { steps, train, heldOut } = next;
@@ -237,6 +265,7 @@ function openOn(input, el, shown, reopen) {
     note(next);
     if (!waiting) requestAnimationFrame(paint);
     waiting = true;
+    if (!resting) tour?.see(next);
     el.dispatchEvent(new CustomEvent("frame", { detail: next }));
   };
   const paint = () => {
@@ -263,7 +292,8 @@ function openOn(input, el, shown, reopen) {
   const onVisibility = () => {
     if (!playing) return;
     resting = document.hidden;
-    send(resting ? "pause" : "play");
+    if (resting) send("pause");
+    else send("play", { until });
   };
   document.addEventListener("visibilitychange", onVisibility);
   const forgetColours = onColours(drawAgain);
@@ -282,6 +312,7 @@ function openOn(input, el, shown, reopen) {
     stop: () => {
       document.removeEventListener("visibilitychange", onVisibility);
       forgetColours();
+      tour?.stop();
       end();
     },
     load: (/** @type {Float32Array} */ weights, /** @type {LabSettings} */ changed) => {

@@ -169,5 +169,5 @@ function pipeline(shape, { onEps, onOther }) {
     for (const [symbol, text] of Object.entries(terms)) numbers[symbol].textContent = text;
     root.setAttribute("aria-label", tr("The way of {name}: log p(x|z) {recon}, KL {kl}, ELBO {elbo} nats.", { name, ...terms }));
   };
-  return { root, show };
+  return { root, way, show };
 }

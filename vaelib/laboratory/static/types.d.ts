@@ -148,8 +148,47 @@ interface LabInput {
   quantityColors: Record<string, string>;
   whole?: string; // the address of the whole lab, of which this is the plane and three switches
   linked?: LabSettings; // from which a link to this page, or to the whole lab, sets out; without them there is no link
+  notebooks?: string; // the address of the notebooks' folder, where the tour can link them
   passed: string[]; // the arguments of `vaelib.lab` for the images
   onWeights?: (weights: Float32Array, steps: number, settings: LabSettings) => void;
+}
+
+// What a step of the tour reads, before its action and after; `recon` and `kl` are held out.
+interface Reading {
+  [name: string]: number | string | boolean;
+  variance: number;
+  parted: number;
+  sigma: number;
+  recon: number;
+  trained: number;
+  kl: number;
+  mu: string;
+  z: string;
+  drawn: boolean;
+}
+
+// `settings` are what the controls get, beside where they are at first, before a training.
+interface TourStep {
+  at: string[];
+  title: string;
+  text: string;
+  ask?: string;
+  action?: { label: string; press?: "reset" | "eps"; settings?: Partial<LabSettings> };
+  live?: boolean;
+  holds?: (after: Reading, before: Reading) => boolean;
+  saw?: string;
+  otherwise?: string;
+  shows?: string[];
+  more?: Record<string, string>;
+}
+
+// The reader's, as the tour moves it.
+interface Hand {
+  steer(wanted: Partial<LabSettings>): void;
+  train(count: number): void;
+  rest(): void;
+  reset(): void;
+  eps(): void;
 }
 
 interface LabControl {

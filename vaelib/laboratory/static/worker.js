@@ -16,7 +16,7 @@ function serve(port) {
   let settings;
   /** @type {Uint8Array[]} */
   let drawings = [];
-  let [playing, drawn, stepsPerSecond, due, last, evaluated] = [false, true, FULL, 0, 0, 0];
+  let [playing, drawn, stepsPerSecond, due, last, evaluated, until] = [false, true, FULL, 0, 0, 0, Infinity];
   let owed = false; // a step that was asked for before the training images were there
   /** @type {any[]} */
   const early = []; // messages that came before the kernels were compiled
@@ -39,7 +39,7 @@ function serve(port) {
     const start = performance.now();
     due += data.train.length ? ((start - last) / 1000) * stepsPerSecond : 0;
     last = start;
-    while (due >= 1 && !run.fault() && performance.now() - start < SPAN) {
+    while (due >= 1 && run.steps() < until && !run.fault() && performance.now() - start < SPAN) {
       run.step();
       due -= 1;
     }
@@ -50,6 +50,7 @@ function serve(port) {
     if (!playing) return;
     const before = run.steps();
     advance();
+    if (run.steps() >= until) return actions.pause({});
     if (run.fault() || (drawn && run.steps() > before)) show();
     setTimeout(loop, stepsPerSecond === FULL ? 0 : 8);
   };
@@ -70,7 +71,8 @@ function serve(port) {
       restart();
       for (const late of early.splice(0)) actions[late.do](late);
     },
-    play() {
+    play(message) {
+      until = message.until;
       if (playing) return;
       [playing, due, last] = [true, 0, performance.now()];
       show();
