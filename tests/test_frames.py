@@ -15,7 +15,7 @@ from notebook import FOLDER, FRAMES, live_cells, names
 
 from vaelib.explorer import save_figure_page
 from vaelib.widgets import live_figure
-from vaelib.widgets.frames import frames_of, save_frames
+from vaelib.widgets.frames import _in_few_colors, frames_of, save_frames
 
 
 def pixels(webp):
@@ -48,6 +48,14 @@ def live():
     return live_figure(fig, update, mu=(-2.0, 2.0, 0.3), count=(1, 9, 2), color=["C0", "C1"], alt="A bell curve.")
 
 
+def test_the_paper_is_white_also_where_the_palette_has_a_brighter_colour_for_nothing():
+    rng = np.random.default_rng(0)
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    pixels[rng.integers(0, 40, 340), rng.integers(0, 60, 340)] = rng.integers(200, 256, (340, 1))
+    (few,) = _in_few_colors([PIL.Image.fromarray(pixels)])
+    assert (np.asarray(few)[pixels == 255] == 255).all()
+
+
 @pytest.mark.parametrize("options", [[("one", 1), ("two", 2.5)], {"one": 1, "two": 2.5}], ids=["pairs", "mapping"])
 def test_a_ready_control_keeps_the_words_of_its_choices(options):
     fig, ax = plt.subplots(figsize=(2, 1))
@@ -63,6 +71,17 @@ def test_a_ready_control_keeps_the_words_of_its_choices(options):
     picture.send = lambda content, buffers: sent.append((content, len(buffers)))
     picture._answer(picture, {"ahead": [1]}, [])
     assert sent == [({"at": [1], "said": ""}, 1)]
+
+
+def test_what_a_figure_says_has_a_true_minus():
+    fig, ax = plt.subplots(figsize=(2, 1))
+
+    def update(height):
+        title = ax.set_title(f"at {height:.1f}")
+        return title
+
+    frames = frames_of(live_figure(fig, update, height=(-1.0, 1.0, 0.0)))
+    assert frames["said"][0] == "at −1.0"
 
 
 @pytest.mark.parametrize("place", [float("nan"), float("inf")])

@@ -306,6 +306,20 @@ def test_the_names_of_ticks_are_translated_and_stay_so_when_the_picture_is_drawn
     assert labels[0].get_fontfamily()[-1] == "NanumGothic"
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_negative_numbers_of_a_picture_have_a_true_minus(monkeypatch, language):
+    monkeypatch.setattr(languages, "_spoken", language)
+    monkeypatch.setattr(lettering, "_families", lambda: frozenset({"DejaVu Sans", "NanumGothic"}))
+    figure = plt.figure()
+    axes = figure.subplots()
+    title = axes.set_title(f"∂/∂σ {-0.5:.2f} (exact {-0.1:.2f}), 2-D, mnist-10, 1-3")
+    axes.set_xticks([0, 1], [f"{value:.1f}" for value in (-1.0, 2.0)])
+    lettering.letter(figure)
+    figure.canvas.draw()
+    assert title.get_text() == "∂/∂σ −0.50 (exact −0.10), 2-D, mnist-10, 1-3"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["−1.0", "2.0"]
+
+
 def test_a_text_with_a_formula_takes_its_letters_from_the_one_family_it_has(monkeypatch):
     monkeypatch.setattr(lettering, "_families", lambda: frozenset({"NanumGothic"}))
     vaelib.language("ko")

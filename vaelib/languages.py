@@ -19,6 +19,7 @@ FROM_LOCALE = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order in w
 
 FIELD = re.compile(r"\{\d\}")  # of a picture's text, numbered in the order of the English
 WORD = re.compile("[a-z]{3}")
+NEGATIVE = re.compile(r"(?<![\w)\]}.-])-(?=\.?\d)")  # the sign of a number, not the hyphen of "2-3" or "mnist-10"
 PADDED = re.compile(r"(?P<align>(?:.?[<>^])?)(?P<cells>[1-9]\d*)")  # a format that has a width alone
 
 _spoken: str | None = None
@@ -67,6 +68,11 @@ def drawn(text: str) -> str:
     if any(words == line and WORD.search(line) for line, words in lines):
         return text
     return "\n".join(words for _, words in lines) or text
+
+
+def with_minus(text: str) -> str:
+    """The text with a true minus before its negative numbers, as in the axes' ticks and in the prose."""
+    return NEGATIVE.sub("−", text)
 
 
 def cells(text: str) -> int:

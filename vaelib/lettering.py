@@ -1,4 +1,7 @@
-"""The words in a picture in the reader's language, where a font for its letters is found, and in English elsewhere."""
+"""The words in a picture in the reader's language, where a font for its letters is found, and in English elsewhere.
+
+A negative number has a true minus in all of them.
+"""
 
 import functools
 
@@ -9,7 +12,7 @@ from matplotlib.cbook import is_math_text
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter
 
-from vaelib.languages import drawn, language
+from vaelib.languages import drawn, language, with_minus
 
 # Families with the letters of a language that are often there: Linux, Windows, macOS.
 FONTS = {
@@ -30,16 +33,15 @@ FONTS = {
 def letter(artist: Artist) -> None:
     """Put every text of a figure, or of a part of one, that has a translation into the reader's language."""
     font = font_for(language())
-    if font is None:
-        return
     for axis in artist.findobj(Axis):
         if isinstance(formatter := axis.get_major_formatter(), FixedFormatter | FuncFormatter):
             axis.get_majorticklabels()  # those that will be drawn are there from now on, and get their font below
             axis.set_major_formatter(_Named(formatter))
     for text in artist.findobj(Text):
         english = text.get_text()
-        if english and (words := drawn(english)) != english:
-            text.set_text(words)
+        words = drawn(english) if english and font else english
+        text.set_text(with_minus(words))
+        if font and words != english:
             others = [family for family in text.get_fontfamily() if family != font]
             # The letters that the first family lacks are the second's, but for a text with a formula, which has one.
             text.set_fontfamily([font, *others] if is_math_text(words) else [*others, font])
@@ -53,7 +55,8 @@ class _Named(Formatter):
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """The name of the tick at x."""
-        return drawn(str(self.english(x, pos)))
+        english = str(self.english(x, pos))
+        return with_minus(drawn(english) if font_for(language()) else english)
 
 
 def font_for(name: str) -> str | None:

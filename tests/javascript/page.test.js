@@ -55,7 +55,7 @@ test("a slider shows its value, and reaches to where it is set", () => {
   input.fire("input");
   assert.deepEqual([model.get("value"), output.textContent], [1.234, "1.23"]);
   model.set("value", -4.5);
-  assert.deepEqual([input.value, input.min, input.max, output.textContent], ["-4.5", "-4.5", "3", "-4.50"]);
+  assert.deepEqual([input.value, input.min, input.max, output.textContent], ["-4.5", "-4.5", "3", "−4.50"]);
 });
 
 test("a page decodes where its sliders stand", async () => {

@@ -226,7 +226,7 @@ class Explorer(WithStill, ipywidgets.VBox):
         if self.message:
             return None
         strip = traversal(self._encoded.model, self.z, self.order[:3], np.linspace(-3, 3, 11), y=self.picture.asked)
-        words = tr("Rows of decoded digits: in each, one dimension of z runs from -3 to 3.")
+        words = tr("Rows of decoded digits: in each, one dimension of z runs from −3 to 3.")
         return sheet(strip, self._encoded.model.image_shape), words
 
 

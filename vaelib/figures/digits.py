@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from vaelib import checks
 from vaelib.figures.style import Array, axes, finite_array, groups, name_axes, texts, tiles
+from vaelib.languages import with_minus
 
 TILE = 0.6  # inches, the width of one image
 PAGE = (7.0, 5.6)  # inches, the most a new figure takes
@@ -188,7 +189,7 @@ def manifold(
     across, down = (np.arange(side) * size + (size - 1) / 2 for size in (width, height))
     for axis, values, places in ((ax.xaxis, columns, across), (ax.yaxis, rows[::-1], down[::-1])):
         ticks = _round_numbers(values)
-        axis.set_ticks(np.interp(ticks, values, places), [f"{value:.3g}".replace("-", "−") for value in ticks])
+        axis.set_ticks(np.interp(ticks, values, places), [with_minus(f"{value:.3g}") for value in ticks])
     ax.tick_params(length=3)
     name_axes(ax, names)
     return ax

@@ -131,14 +131,17 @@ def _in_few_colors(pictures: list[PIL.Image.Image]) -> list[PIL.Image.Image]:
         lost = np.abs(np.asarray(sheet).astype(int) - np.asarray(palette.convert("RGB"))).mean()
         if lost < LOSS:
             break
-    brightest: list[int] = max(np.reshape(palette.getpalette() or [], (-1, 3)).tolist(), key=sum)
-    few = (picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE).convert("RGB") for picture in pictures)
-    return [_with_white(np.asarray(picture), brightest) for picture in few]
+    sheet_of_paper = PIL.Image.new("RGB", (1, 1), "white")
+    paper, *few = (
+        np.asarray(picture.quantize(palette=palette, dither=PIL.Image.Dither.NONE).convert("RGB"))
+        for picture in (sheet_of_paper, *pictures)
+    )
+    return [_with_white(picture, paper) for picture in few]
 
 
-def _with_white(pixels: np.ndarray, brightest: list[int]) -> PIL.Image.Image:
-    """The picture on white paper, where the brightest of its few colours is nearly so."""
-    return PIL.Image.fromarray(np.where((pixels == brightest).all(axis=-1, keepdims=True), np.uint8(255), pixels))
+def _with_white(pixels: np.ndarray, paper: np.ndarray) -> PIL.Image.Image:
+    """The picture on white paper, which has the one of its few colours that white became."""
+    return PIL.Image.fromarray(np.where((pixels == paper).all(axis=-1, keepdims=True), np.uint8(255), pixels))
 
 
 def _difference(base: PIL.Image.Image, picture: PIL.Image.Image) -> list:

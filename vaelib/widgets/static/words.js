@@ -9,6 +9,12 @@ function speak(words) {
 }
 
 /**
+ * A number as a reader is shown it, with a true minus.
+ * @param {number | string} number
+ */
+const withMinus = (number) => String(number).replace(/^-/, "−");
+
+/**
  * The text in the reader's language, its {fields} filled in.
  * @param {string} text
  * @param {Record<string, string | number>} values
