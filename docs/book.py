@@ -353,14 +353,18 @@ def describe(app: Sphinx, doctree: nodes.document, name: str) -> None:
     path = Path(app.env.doc2path(name))
     if path.suffix != ".ipynb" or app.builder.format != "html":
         return
-    cells = for_page(path, app.config.language).cells
-    for cell in doctree.findall(nodes.container):
+    for picture, output in pictures(doctree, for_page(path, app.config.language)):
+        picture["alt"] = output.metadata["image/png"]["alt"]
+        picture.parent.replace(picture, Picture("", picture, width=width_of(output)))
+
+
+def pictures(doctree: nodes.document, notebook: nbformat.NotebookNode):
+    """Each picture of a notebook's page and the output that it is."""
+    for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") == "cell_code":
-            outputs = cells[cell["cell_index"]].outputs
+            outputs = notebook.cells[cell["cell_index"]].outputs
             drawn = [output for output in outputs if "image/png" in output.get("data", {})]
-            for picture, output in zip(list(cell.findall(nodes.image)), drawn, strict=True):
-                picture["alt"] = output.metadata["image/png"]["alt"]
-                picture.parent.replace(picture, Picture("", picture, width=width_of(output)))
+            yield from zip(list(cell.findall(nodes.image)), drawn, strict=True)
 
 
 def width_of(output: nbformat.NotebookNode) -> int:

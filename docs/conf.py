@@ -29,6 +29,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "book",
     "figure_numbers",
+    "teaching",
     "citations",
 ]
 root_doc = "docs/index"

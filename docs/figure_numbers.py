@@ -15,9 +15,7 @@ def number_figures(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Number pictures and live figures of a notebook in the order of the page."""
     if not name.startswith("notebooks/") or app.builder.format != "html":
         return
-    notebook = int(Path(name).name[:2])
-    for position, (figure, caption) in enumerate(figures(doctree, name), 1):
-        number, anchor = f"{notebook}.{position}", f"figure-{notebook}-{position}"
+    for number, anchor, figure, caption in numbered(doctree, name):
         words = tr("Figure {number}", number=number)
         label = f'<a class="figure-number" href="#{anchor}">{words}</a>'
         figure.parent.insert(figure.parent.index(figure), nodes.target(ids=[anchor]))
@@ -26,6 +24,13 @@ def number_figures(app: Sphinx, doctree: nodes.document, name: str) -> None:
         else:
             said = caption.astext().replace(CAPTION, f"<div>{label} <em>", 1)
             caption.replace_self(nodes.raw("", said, format="html"))
+
+
+def numbered(doctree: nodes.document, page: str):
+    """Each figure of a page with its number, the name of its place, and its caption."""
+    notebook = int(Path(page).name[:2])
+    for position, (figure, caption) in enumerate(figures(doctree, page), 1):
+        yield f"{notebook}.{position}", f"figure-{notebook}-{position}", figure, caption
 
 
 def figures(doctree: nodes.document, page: str):

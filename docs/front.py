@@ -83,6 +83,24 @@ def words(text: str) -> str:
     return MATHS.sub(lambda found: f"<i>{found[1].replace(chr(92), '')}</i>", text)
 
 
+@dataclass(frozen=True)
+class Head:
+    """What a notebook says of itself at its start."""
+
+    question: str
+    topic: str
+    time: str
+
+
+def head(path: Path, language: str) -> Head:
+    """The notebook's title, at its question mark in two, and its time, in the language."""
+    first = texts(nbformat.read(path, as_version=4).cells[0].source)
+    find = lookup(language, f"notebooks/{path.stem}")
+    title, time = (find(text) or text for text in (first[0], next(filter(TIME.match, first))))
+    question, _, topic = title.split(" ", 1)[1].partition("? ")
+    return Head(words(question.rstrip("?") + "?"), words(topic), time.partition(":")[2].strip(" ."))
+
+
 def shown() -> set[str]:
     """The figures of the cards and of the README, which each language has with its own words."""
     return {*PICTURES.values(), *FIGURE.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
@@ -90,10 +108,7 @@ def shown() -> set[str]:
 
 def card(path: Path, repository: str, folder: Path, language: str) -> Card:
     """The notebook's question, its time and its picture, which is written into the folder in the size of a card."""
-    number, first = path.stem[:2], texts(nbformat.read(path, as_version=4).cells[0].source)
-    find = lookup(language, f"notebooks/{path.stem}")
-    title, time = (find(text) or text for text in (first[0], next(filter(TIME.match, first))))
-    question, _, topic = title.split(" ", 1)[1].partition("? ")
+    number = path.stem[:2]
     with Image.open(figure_in("en", PICTURES[number])) as picture:
         alt = picture.info["Description"]
     with Image.open(figure_in(language, PICTURES[number])) as picture:
@@ -104,9 +119,7 @@ def card(path: Path, repository: str, folder: Path, language: str) -> Card:
     return Card(
         number=number,
         address=f"notebooks/{path.stem}.html",
-        question=words(question.rstrip("?") + "?"),
-        topic=words(topic),
-        time=time.partition(":")[2].strip(" ."),
+        **vars(head(path, language)),
         picture=f"front/{number}.webp",
         alt=tr(alt),
         colab=address_in(language, f"{COLAB}/{repository}/blob/main/notebooks/{path.name}") if repository else "",

@@ -26,7 +26,7 @@ from vaelib.languages import FIELD
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "vaelib"
-BOOK = (ROOT / "docs" / "book.py", ROOT / "docs" / "figure_numbers.py")  # say a few words on the pages, too
+BOOK = tuple(ROOT / "docs" / f"{name}.py" for name in ("book", "figure_numbers", "teaching"))  # say some words, too
 KEYWORDS = {"tr": None}
 
 

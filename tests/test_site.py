@@ -221,6 +221,52 @@ def test_figures_are_numbered_in_the_order_of_the_page(language, path, pages, si
         assert shown is captioned, label.get_text()
 
 
+@every_language
+def test_all_figures_are_in_the_gallery_and_no_byte_twice(language, pages, site):
+    gallery = pages[site / language / "docs" / "figures.html"]
+    slides = {figure.select_one("a.figure-number")["href"]: figure for figure in gallery.select(".slides figure")}
+    numbered = {}
+    for path in words.notebooks():
+        for label in pages[site / language / "notebooks" / f"{path.stem}.html"].select("a.figure-number"):
+            numbered[f"../notebooks/{path.stem}.html{label['href']}"] = label
+    assert list(slides) == [place for place, label in numbered.items() if pictured(label)]
+    for place, figure in slides.items():
+        assert figure.select_one("a.figure-number").text == numbered[place].text
+        assert figure.img["src"] == figure.select_one("a.save")["href"]
+        assert figure.img["src"] == pictured(numbered[place])["src"]
+        assert figure.img["loading"] == "lazy"
+        assert len(figure.img["alt"].split()) > 3
+    assert (site / language / "docs" / "figures.html").stat().st_size < 200_000
+
+
+def pictured(label):
+    """The still picture of a numbered figure, in its cell; none where the cell shows what only moves."""
+    place = label.find_previous(id=label["href"].removeprefix("#"))
+    shown = place.find_next(["img", "iframe"])
+    return shown if shown.name == "img" else place.find_previous("div", class_="cell").select_one(".cell_output img")
+
+
+@every_language
+@every_notebook
+def test_the_teachers_table_counts_what_the_page_of_a_notebook_shows(language, path, pages, site):
+    table = pages[site / language / "docs" / "teaching.html"].select_one("table.of-notebooks")
+    row = table.find("a", href=f"../notebooks/{path.stem}.html").find_parent("tr")
+    time, predictions, exercises, claims = (cell.text.strip() for cell in row.find_all("td")[1:])
+    page = pages[site / "notebooks" / f"{path.stem}.html"]
+    assert int(predictions) == sum(tag.text.startswith("Predict") for tag in page.article.select("strong"))
+    assert int(exercises) == sum(tag.text == "Solution" for tag in page.article.select("summary"))
+    listed = pages[site / "docs" / "claims.html"].select(f'a[href*="/{path.stem}.html#c"]')
+    assert claims.split() == sorted({link["href"].split("#")[1][:3].upper() for link in listed})
+    (card,) = pages[site / language / "index.html"].select(f'.card:has(a[href="notebooks/{path.stem}.html"])')
+    assert time == card.select_one(".time").text.partition(" · ")[0]
+
+
+@every_language
+def test_the_front_page_leads_teachers_to_their_page(language, pages, site):
+    page = pages[site / language / "index.html"]
+    assert {"docs/teaching.html", "docs/figures.html"} <= {link["href"] for link in page.select("main a")}
+
+
 def next_live(output):
     """The live figure that stands in the place of what a cell shows."""
     following = output.find_parent("div", class_="cell").find_next_sibling()

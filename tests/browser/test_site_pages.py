@@ -170,7 +170,7 @@ def test_search_finds_the_glossary_first_for_its_own_words(page, site, word):
 def test_pages_fit_the_screen(browser, site, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    for name in ("docs/index", "notebooks/03_elbo", "docs/glossary"):
+    for name in ("docs/index", "notebooks/03_elbo", "docs/glossary", "docs/teaching", "docs/figures"):
         page.goto((site / f"{name}.html").as_uri())
         page.locator("article").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -202,8 +202,9 @@ def broken_rules(browser, site, paths, width, scheme):
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1400, "dark")])
 def test_axe_finds_nothing(browser, site, width, scheme):
-    names = ("index", "lab", "search", "docs/index", "docs/claims", "docs/references", "notebooks/03_elbo")
-    paths = [site / f"{name}.html" for name in (*names, "ko/notebooks/00_start_here")]
+    docs = (f"docs/{name}" for name in ("index", "teaching", "figures", "claims", "references"))
+    names = ("index", "lab", "search", *docs, "notebooks/03_elbo", "ko/notebooks/00_start_here")
+    paths = [site / f"{name}.html" for name in names]
     assert broken_rules(browser, site, paths, width, scheme) == {}
 
 
