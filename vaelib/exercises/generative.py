@@ -189,6 +189,10 @@ def check_spoil(answer: Callable[[], tuple[Callable, Callable]]) -> str | None:
     returned, moved = np.asarray(back(there(z))), np.asarray(back(z))
     if returned.shape != z.shape or not np.allclose(returned, z, atol=1e-3):
         return tr("back(there(z)) should be z for every code, or digits are no longer given back as they were.")
+    if not np.isfinite(moved).all():
+        return tr(
+            "back(z) is NaN or infinite for some z of N(0, I), so there is nothing to decode: define it everywhere."
+        )
 
     def gap(u, v):
         return np.mean(np.linalg.norm(u[:, None] - v, axis=-1))

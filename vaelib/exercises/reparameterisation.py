@@ -86,7 +86,7 @@ def check_half_blocked(answer: Callable) -> str | None:
         z = np.ravel(np.asarray(jax.vmap(answer, (None, None, 0))(mu, sigma, keys)))
         if z.shape != (4_000,):
             return tr("one key should give one draw, got {count:g} numbers a key.", count=z.size / 4000)
-        if abs(z.mean() - mu) > 0.06 or abs(z.std() - sigma) > 0.05:
+        if not (abs(z.mean() - mu) <= 0.06 and abs(z.std() - sigma) <= 0.05):  # so written, it refuses NaN
             return tr(
                 "the draws have mean {mean:.2f} and standard deviation {spread:.2f}; "
                 "they should have {mu:.2f} and {sigma:.2f}.",

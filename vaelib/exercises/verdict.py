@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from vaelib.checks import is_traced
 from vaelib.languages import tr
 
 
@@ -28,41 +28,58 @@ def checker(judge: Callable[..., str | None]) -> Callable[..., Verdict]:
     """Make a checker of `judge(answer, ...)`, which returns None for a right answer or else what is off.
 
     An answer left at `...`, or a function with no other body, is not attempted; an answer that raises is shown its own
-    error, never a traceback, so that a whole notebook still runs. The judge's docstring is what a right answer is
-    praised with.
+    error, never a traceback, so that a whole notebook still runs. An answer with NaN or infinity in it is never right,
+    whatever a judge's comparisons make of it. The judge's docstring is what a right answer is praised with.
     """
 
     @wraps(judge)
     def check(answer, *args, **kwargs) -> Verdict:
         if answer is ... or answer is None or _is_blank(answer):
             return Verdict(None, tr("replace the ... above by your answer and run this cell again."))
-        answer, returned_nothing = _watched(answer)
+        answer, seen = _watched(answer)
         try:
             complaint = judge(answer, *args, **kwargs)
         except Exception as error:  # the reader's code may raise anything, and must read what it was
             complaint = tr("your answer raised {error}", error=f"{type(error).__name__}: {error}")
+        if complaint is None and not all(finite for _, finite in seen):
+            complaint = tr("some of your numbers are NaN or infinite; all should be finite. Print them to see which.")
         if complaint is None:
             return Verdict(True, tr((judge.__doc__ or "").strip().partition("\n")[0]))
-        if returned_nothing():
+        if seen and all(nothing for nothing, _ in seen):
             complaint = tr("your function returned nothing. Does it end in return?")
         return Verdict(False, complaint)
 
     return check
 
 
-def _watched(answer) -> tuple[Any, Callable[[], bool]]:
-    """The answer, and whether it was a function whose calls returned None: what a judge says of a None is no help."""
-    results: set[bool] = set()
-    if not isinstance(answer, FunctionType):
-        return answer, lambda: False
+def _watched(answer) -> tuple[Any, set[tuple[bool, bool]]]:
+    """The answer, and of it, or of all that it returns, whether it is None and whether it is finite.
+
+    What a judge says of a None is no help, and a comparison with NaN is False whichever way round it is written.
+    """
+    if isinstance(answer, type):
+        return answer, set()
+    if not callable(answer):
+        return answer, {(False, _is_finite(answer))}
+    seen: set[tuple[bool, bool]] = set()
 
     @wraps(answer)
     def watched(*args, **kwargs):
         result = answer(*args, **kwargs)
-        results.add(result is None)
+        seen.add((result is None, _is_finite(result)))
         return result
 
-    return watched, lambda: results == {True}
+    return watched, seen
+
+
+def _is_finite(value) -> bool:
+    """Whether no number in it is NaN or infinite; what holds none, or none yet since JAX traces it, is finite."""
+    if isinstance(value, tuple | list):
+        return all(map(_is_finite, value))
+    if is_traced(value):
+        return True
+    numbers = np.asarray(value)
+    return numbers.dtype.kind not in "fc" or bool(np.isfinite(numbers).all())
 
 
 def _is_blank(answer) -> bool:
