@@ -7,6 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import ipywidgets
+import psutil
 
 
 def joined(*names: str, folder: Traversable) -> str:
@@ -34,10 +35,6 @@ def is_written_by_nbconvert() -> bool:
 
     nbconvert does not tell the kernel, so this looks at what started it; on Windows a launcher stands between the two.
     """
-    try:
-        import psutil  # ipykernel brings it, and nbconvert has no kernel without
-    except ImportError:
-        return False
     try:
         commands = [starter.cmdline() for starter in psutil.Process().parents()[:2]]
     except psutil.Error:
