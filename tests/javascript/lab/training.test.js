@@ -294,3 +294,16 @@ test("a control that is changed while it trains waits for the next frame", async
   assert.equal(frames.length, before);
   send("pause");
 });
+
+test("a training with an end stops at its step, and without one goes on", async () => {
+  const { frames, send } = worker();
+  send("start", { data, settings: plain, words: {}, kernels: kernelBytes });
+  await until(() => frames.length);
+  send("play", { until: 7 });
+  await until(() => !frames.at(-1).playing);
+  assert.equal(frames.at(-1).steps, 7);
+  assert.ok(frames.at(-1).heldOut);
+  send("play");
+  await until(() => (send("drawn"), frames.at(-1).steps > 9));
+  send("pause");
+});

@@ -61,7 +61,7 @@ const tourSteps = () => [
     text: tr("The KL ties each q(z|x) to the prior: μ to 0, and σ to 1."),
     ask: tr("Say it first: what will μ and σ do without it?"),
     action: { label: tr("KL off, train {count} steps", { count: TOUR_STEPS }), settings: { kl: false } },
-    holds: (after, before) => after.variance > before.variance && after.sigma < before.sigma,
+    holds: (after, before) => after.variance > before.variance && after.sigma < 0.05,
     saw: tr("The dots spread beyond the prior's circles, and σ shrinks: each image takes a place of its own, as narrow as it likes."),
     shows: ["variance", "sigma"],
   },

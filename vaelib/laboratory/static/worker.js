@@ -72,7 +72,7 @@ function serve(port) {
       for (const late of early.splice(0)) actions[late.do](late);
     },
     play(message) {
-      until = message.until;
+      until = message.until ?? Infinity;
       if (playing) return;
       [playing, due, last] = [true, 0, performance.now()];
       show();
