@@ -102,7 +102,7 @@ def check_categorical(answer: Callable) -> str | None:
 
 @checker
 def check_misleading(answer: tuple) -> str | None:
-    """Cross-entropy alone would call the better reconstruction the worse one: their floors differ."""
+    """Cross-entropy alone would call the better reconstruction the worse one."""
     pairs = [[np.asarray(image, float) for image in pair] for pair in answer]
     for name, pair in zip(("good", "bad"), pairs, strict=True):
         if any(image.shape != (784,) for image in pair):
