@@ -133,6 +133,12 @@ def brief_lab() -> dict:
     return state_of(chosen, few) | {"whole": "lab.html"}
 
 
+def script(code: str) -> str:
+    """The lab's code without its comments, the words that it uses, and what opens it."""
+    opens = (DOCS / "front" / "lab.js").read_text(encoding="utf-8")
+    return f"{COMMENT.sub('', code)}\nspeak({embedded(page_words(code))});\n{opens}"
+
+
 def handed_over(state: dict) -> dict[str, str]:
     """What the script is handed, as text; the training images come last, when the lab is at work already."""
     first = {name: value for name, value in state.items() if name != "train"}
@@ -182,8 +188,6 @@ def write_front(site: Path, language: str = "en") -> None:
     repository = pyproject["tool"]["vaelib"]["repository"]
     environment = pages_in(language)
     cards = {path.stem[:2]: card(path, repository, site / "front", language) for path in notebooks()}
-    script = f"{COMMENT.sub('', page_code())}\nspeak({embedded(page_words(page_code()))});\n"
-    script += (DOCS / "front" / "lab.js").read_text(encoding="utf-8")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))
     shared = {
@@ -197,7 +201,7 @@ def write_front(site: Path, language: str = "en") -> None:
     page = environment.get_template("front.html").render(
         **shared,
         widget_style="\n".join([static("vaelib.css"), lab_static("lab.css")]),
-        script=script + (DOCS / "front" / "opening.js").read_text(encoding="utf-8"),
+        script=script(page_code(tour=False)) + (DOCS / "front" / "opening.js").read_text(encoding="utf-8"),
         frames=(DOCS / "front" / "frames.js").read_text(encoding="utf-8"),
         **handed_over(brief_lab()),
         images=FEW_TRAINED,
@@ -211,7 +215,7 @@ def write_front(site: Path, language: str = "en") -> None:
     lab = environment.get_template("lab.html").render(
         **shared,
         widget_style=page_style(),
-        script=script,
+        script=script(page_code()),
         **handed_over(page_state() | {"notebooks": "notebooks"}),
         images=f"{TRAINED:,}",
     )

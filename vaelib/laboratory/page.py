@@ -65,9 +65,9 @@ def page_style() -> str:
     return "\n".join([explorer_static("vaelib.css", "page.css"), static("lab.css", "tour.css")])
 
 
-def page_code() -> str:
-    """The code of a lab in a page; `openLabPage(state, element)` opens it."""
-    return "\n".join([page_text(), explorer_static("page.js"), static("lab-page.js")])
+def page_code(*, tour: bool = True) -> str:
+    """The code of a lab in a page; `openLabPage(state, element)` opens it. One in brief needs none of the tour's."""
+    return "\n".join([page_text(tour=tour), explorer_static("page.js"), static("lab-page.js")])
 
 
 def page_state(images=None, labels=None, *, image_shape=None, limit: int | None = TRAINED, **settings) -> dict:

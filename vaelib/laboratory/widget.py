@@ -37,10 +37,10 @@ def worker_text() -> str:
 
 
 @cache
-def page_text() -> str:
-    """The code of the controls and views, with the worker's text inside."""
-    drawing = explorer_static("parts.js", "paper.js")
-    return "\n".join([f"const WORKER = {embedded(worker_text())};", shared("words.js"), drawing, static(*VIEWS)])
+def page_text(*, tour: bool = True) -> str:
+    """The code of the controls and views, with the worker's text inside; a lab in brief has no tour and needs none."""
+    drawing, views = explorer_static("parts.js", "paper.js"), [name for name in VIEWS if tour or name != "tour.js"]
+    return "\n".join([f"const WORKER = {embedded(worker_text())};", shared("words.js"), drawing, static(*views)])
 
 
 def opening(images: Images, settings: Settings) -> dict:
