@@ -132,7 +132,8 @@ def test_negative_loss_right(answer):
         ((1, -1e6), "never negative"),
         ((16, 10), "the right kind"),
         ((255, -10), "sign"),
-        ((np.inf, 1), "finite"),
+        ((np.inf, 1), "two finite numbers"),
+        ((2, 1e308), "smaller"),
         ((1, 2, 3), "raised"),
     ],
 )

@@ -1,6 +1,7 @@
 """The checkers of notebook 07: right answers in any form pass, wrong ones are told what is off."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -232,7 +233,81 @@ class OneOutput(Deeper):
         return super().encode(x)[0], jnp.zeros(())
 
 
-@pytest.mark.parametrize("answer", [Deeper, OtherActivation, OneLastLayer])
+class WithoutBias(Deeper):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
+        for name in ("mu", "log_var", "logits"):
+            size = 784 if name == "logits" else latent
+            setattr(self, name, nnx.Linear(hidden, size, use_bias=False, rngs=rngs))
+
+
+class InSequence(nnx.Module):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        sizes = (784, hidden, hidden)
+        self.of_x = nnx.List([nnx.Linear(*pair, rngs=rngs) for pair in itertools.pairwise(sizes)])
+        self.heads = nnx.List([nnx.Linear(hidden, latent, rngs=rngs) for _ in range(2)])
+        first, second = nnx.Linear(latent, hidden, rngs=rngs), nnx.Linear(hidden, hidden, rngs=rngs)
+        self.of_z = nnx.Sequential(first, nnx.silu, second, nnx.elu, nnx.Linear(hidden, 784, rngs=rngs))
+
+    def encode(self, x):
+        for layer in self.of_x:
+            x = nnx.leaky_relu(layer(x))
+        return [head(x) for head in self.heads]
+
+    def decode(self, z):
+        return self.of_z(z)
+
+
+def after(name, change):
+    """A right network with something after one of its outputs."""
+
+    class Changed(Deeper):
+        def encode(self, x):
+            outputs = dict(zip(("mu", "log_var"), super().encode(x), strict=True))
+            return [change(output) if name == of else output for of, output in outputs.items()]
+
+        def decode(self, z):
+            return change(super().decode(z)) if name == "decode" else super().decode(z)
+
+    return Changed
+
+
+class SecondZTwice(Deeper):
+    def decode(self, z):
+        return self.logits(nnx.relu(self.second_z(nnx.relu(self.second_z(nnx.relu(self.from_z(z)))))))
+
+
+class SecondXTwice(Deeper):
+    def encode(self, x):
+        h = nnx.tanh(self.second_x(nnx.tanh(self.second_x(nnx.tanh(self.from_x(x))))))
+        return self.mu(h), self.log_var(h)
+
+
+class StoppedAfterZ(Deeper):
+    def decode(self, z):
+        return self.logits(nnx.relu(self.second_z(jax.lax.stop_gradient(nnx.relu(self.from_z(z))))))
+
+
+class StoppedAtZ(Deeper):
+    def decode(self, z):
+        return super().decode(jax.lax.stop_gradient(z))
+
+
+class StoppedAtMu(Deeper):
+    """The shared layers hear of log_var alone."""
+
+    def encode(self, x):
+        h = nnx.relu(self.second_x(nnx.relu(self.from_x(x))))
+        return self.mu(jax.lax.stop_gradient(h)), self.log_var(h)
+
+
+class UnusedScale(Deeper):
+    def __init__(self, latent=20, hidden=200, *, rngs):
+        super().__init__(latent, hidden, rngs=rngs)
+        self.scale = nnx.Param(jnp.ones(hidden))
+
+
+@pytest.mark.parametrize("answer", [Deeper, OtherActivation, OneLastLayer, WithoutBias, InSequence])
 def test_deeper_right(answer):
     assert exercises.check_deeper(answer).passed is True
 
@@ -254,6 +329,19 @@ def test_deeper_right(answer):
         (LogVarOfTheFirst, "log_var should be computed from the second hidden layer"),
         (Shared, "share a layer"),
         (OneOutput, "two arrays"),
+        (after("decode", nnx.sigmoid), "decode should be what its last layer puts out"),
+        (after("decode", nnx.relu), "decode should be what its last layer puts out"),
+        (after("decode", lambda a: a * jnp.nan), "decode should"),
+        (after("mu", nnx.relu), "mu should be what its last layer puts out"),
+        (after("log_var", nnx.softplus), "log_var should be what its last layer puts out"),
+        (after("log_var", lambda v: jnp.exp(v / 2)), "log_var should be what its last layer puts out"),
+        (after("log_var", jax.lax.stop_gradient), "gradient of log_var"),
+        (StoppedAtMu, "gradient of mu"),
+        (StoppedAfterZ, "gradient of decode"),
+        (StoppedAtZ, "gradient of decode"),
+        (SecondZTwice, "decode passes through"),
+        (SecondXTwice, "encode passes through"),
+        (UnusedScale, "does not reach"),
     ],
 )
 def test_deeper_wrong(answer, hint):
@@ -262,11 +350,29 @@ def test_deeper_wrong(answer, hint):
     assert hint in verdict.message
 
 
+def uniform(key, shape):
+    """Noise of mean 0 and variance 1 that is not normal."""
+    return jax.random.uniform(key, shape, minval=-np.sqrt(3), maxval=np.sqrt(3))
+
+
 def gaussian_elbo(
-    net, x, key, sigma, *, half=0.5, constant=True, kl_weight=1.0, noise=1.0, of_sigma=0.5, noise_of=jnp.shape
+    net,
+    x,
+    key,
+    sigma,
+    *,
+    half=0.5,
+    constant=True,
+    kl_weight=1.0,
+    noise=1.0,
+    of_sigma=0.5,
+    noise_of=jnp.shape,
+    draw=jax.random.normal,
+    stop=(),
 ):
     mu, log_var = net.encode(x)
-    z = mu + noise * jnp.exp(of_sigma * log_var) * jax.random.normal(key, noise_of(mu))
+    stopped = {name: jax.lax.stop_gradient if name in stop else lambda value: value for name in ("mu", "spread")}
+    z = stopped["mu"](mu) + stopped["spread"](noise * jnp.exp(of_sigma * log_var) * draw(key, noise_of(mu)))
     log_p = -half * ((x - jax.nn.sigmoid(net.decode(z))) / sigma) ** 2
     log_p -= constant * (jnp.log(sigma) + 0.5 * jnp.log(2 * jnp.pi))
     kl = 0.5 * jnp.sum(mu**2 + jnp.exp(log_var) - log_var - 1, axis=-1)
@@ -297,6 +403,9 @@ def test_gaussian_elbo_right(answer):
         ({"of_sigma": 1.0}, "sigma is exp(log_var / 2)"),
         ({"of_sigma": 0.0}, "sigma is exp(log_var / 2)"),
         ({"kl_weight": 3.0}, "should be"),
+        ({"stop": ("mu", "spread")}, "gradient at mu"),
+        ({"stop": ("spread",)}, "gradient at log_var"),
+        ({"draw": uniform}, "not normal"),
     ],
 )
 def test_gaussian_elbo_wrong(options, hint):

@@ -85,9 +85,11 @@ def check_slope_in_a(answer: Callable) -> str | None:
 def check_negative_loss(answer: tuple[float, float]) -> str | None:
     """A pixel outside [0, 1] takes the floor away: the loss falls for ever as the logit grows."""
     pixel, logit = (float(value) for value in answer)
+    if not np.isfinite([pixel, logit]).all():
+        return tr("give two finite numbers.")
     loss = np.logaddexp(0, logit) - pixel * logit
     if not np.isfinite(loss):
-        return tr("give two finite numbers.")
+        return tr("the loss is not finite in 64 bits: make the numbers smaller in size.")
     if 0 <= pixel <= 1:
         return tr("the loss is {loss:.3g}; with a pixel in [0, 1] it is never negative, whatever the logit.", loss=loss)
     if loss >= -1000:

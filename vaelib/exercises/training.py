@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import entr, expit
+from scipy.stats import norm
 
 from vaelib.data import load_mnist
 from vaelib.exercises.verdict import checker, compare
 from vaelib.languages import tr
 
-_NODES, _WEIGHTS = hermegauss(60)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()  # an average under N(0, 1)
+_NODES = np.linspace(-8, 8, 2_001)
+_WEIGHTS = norm.pdf(_NODES) / norm.pdf(_NODES).sum()  # an average under N(0, 1)
 
 BUG_ORDER = ("log sigma for log sigma²", "stopped gradient", "mean over pixels", "forgotten ½")  # of A, B, C, D
 
@@ -121,10 +121,23 @@ class _Layers:
 
     def outputs(self, changed: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
         leaves = [changed.get(i, leaf) for i, leaf in enumerate(self._leaves)]
+        return {name: np.asarray(output) for name, output in self._outputs(leaves, self._inputs[1]).items()}
+
+    def _outputs(self, leaves: list, z) -> dict[str, Any]:
         net = nnx.clone(self._net)
         nnx.update(net, jax.tree.unflatten(self._structure, leaves))
-        (mu, log_var), a = net.encode(self._inputs[0]), net.decode(self._inputs[1])
-        return {"mu": np.asarray(mu), "log_var": np.asarray(log_var), "decode": np.asarray(a)}
+        mu, log_var = net.encode(self._inputs[0])
+        return {"mu": mu, "log_var": log_var, "decode": net.decode(z)}
+
+    def gradients(self) -> dict[str, tuple[list[bool], bool]]:
+        """Of each output whether a gradient of it reaches each array, and z."""
+
+        def total(leaves, z, name):
+            output = self._outputs(leaves, z)[name]
+            return jnp.sum(output * jax.random.normal(jax.random.key(2), output.shape))
+
+        found = {n: jax.grad(total, argnums=(0, 1))(self._leaves, self._inputs[1], n) for n in self.outputs({})}
+        return {name: ([bool(np.any(leaf)) for leaf in leaves], bool(np.any(z))) for name, (leaves, z) in found.items()}
 
     def same(self, changed: dict[int, np.ndarray]) -> set[str]:
         """The outputs that stay as they were."""
@@ -158,6 +171,48 @@ def _complaint_about_layers(net: _Layers) -> str | None:
         return tr("encode and decode share a layer: each should have its own.")
     if _straight(net, of_encode, of_decode):
         return tr("a layer of the hidden units has no activation after it: two such layers in a row are one.")
+    for name, layer in (("encode", of_encode[0]), ("decode", of_decode[0])):
+        if _used_again(net, layer, moves[layer]):
+            return tr("{name} passes through its layer from hidden to hidden units more than once.", name=name)
+    if changed := _not_plain(net):
+        return tr("{name} should be what its last layer puts out, with nothing after it.", name=changed)
+    return _complaint_about_gradients(net, moves)
+
+
+def _used_again(net: _Layers, layer: int, moved: set[str]) -> bool:
+    """Whether an output passes through a layer twice: one that hands every other unit to the others forgets its input.
+
+    Half of the units reach the other half alone, and these reach nothing, so two such layers put out a constant.
+    """
+    even = np.arange(7) % 2 == 0
+    for before in (even, ~even):
+        kernel = np.outer(before, ~before) * np.where(np.arange(7) % 4 < 2, 1, -1).astype(np.float32)
+        now = net.outputs({layer: kernel})
+        moved = {name for name in moved if np.ptp(now[name], axis=0).max() < 1e-5}
+    return bool(moved)
+
+
+def _not_plain(net: _Layers) -> str | None:
+    """The first output that is not linear in its last layer's kernel, up to the bias."""
+    random, last = np.random.default_rng(1), net.of_shape((7, 3), (7, 6), (7, 784))
+    drawn = {i: random.standard_normal(net.kernels[i].shape).astype(np.float32) for i in last}
+    at = {factor: net.outputs({i: factor * kernel for i, kernel in drawn.items()}) for factor in (0, 1, -2)}
+    for name, start in at[0].items():
+        once, back = at[1][name] - start, at[-2][name] - start
+        if not np.abs(back + 2 * once).max() <= 1e-3 * np.abs(once).max():
+            return name
+    return None
+
+
+def _complaint_about_gradients(net: _Layers, moves: dict[int, set[str]]) -> str | None:
+    reached = net.gradients()
+    for name, (arrays, z) in reached.items():
+        if not all(arrays[i] for i, moved in moves.items() if name in moved) or (name == "decode" and not z):
+            return tr(
+                "the gradient of {name} does not reach all that {name} is computed from: it is stopped.", name=name
+            )
+    if not np.any([arrays for arrays, _ in reached.values()], axis=0).all():
+        return tr("there is an array that the loss does not reach: its gradient is 0.")
     return None
 
 
@@ -179,14 +234,14 @@ def _turned(net: _Layers, before: list[int], after: list[int]) -> dict[int, np.n
 class _Known:
     """A page's network with known outputs: the decoder's are `level`, and `slope` times the sum of z more."""
 
-    def __init__(self, slope: float):
-        self.slope = slope
+    def __init__(self, slope: float, level: float = 0.3, mu: float = 0.5, log_var: float = -1.0):
+        self.slope, self.level, self.mu, self.log_var = slope, level, mu, log_var
 
     def encode(self, x):
-        return jnp.full((len(x), 2), 0.5), jnp.full((len(x), 2), -1.0)
+        return jnp.full((len(x), 2), self.mu), jnp.full((len(x), 2), self.log_var)
 
     def decode(self, z):
-        return jnp.full((len(z), 5), 0.3) + self.slope * jnp.sum(z, axis=-1, keepdims=True)
+        return jnp.full((len(z), 5), self.level) + self.slope * jnp.sum(z, axis=-1, keepdims=True)
 
 
 @checker
@@ -212,7 +267,10 @@ def check_gaussian_elbo(answer: Callable) -> str | None:
     one, other = (float(answer(_Known(1.0), x, jax.random.key(seed), 0.5)) for seed in (1, 2))
     if one == other:
         return tr("the result is the same for every key: z should be a draw from q.")
-    total = 1.0 + np.sqrt(2 * np.exp(-1.0)) * _NODES  # the sum of z, normal around 1, where a quadrature asks for it
+    for name in ("mu", "log_var"):
+        if not np.isclose(*_slopes(answer, x, name), rtol=0.02):
+            return tr("the gradient at {name} is not the slope of your ELBO: something stops it.", name=name)
+    total = 1.0 + np.sqrt(2 * np.exp(-1.0)) * _NODES  # the sum of z, normal around 1, where a sum asks for it
     squared = 5 * np.sum(_WEIGHTS * np.square(expit(0.3 + total) - 0.5))
     wanted = -squared / (2 * 0.1**2) - 5 * (np.log(0.1) + 0.5 * np.log(2 * np.pi)) - kl
     many = jnp.full((4_000, 5), 0.5)
@@ -221,7 +279,24 @@ def check_gaussian_elbo(answer: Callable) -> str | None:
         return tr("all images share a draw of the noise: each needs its own, of the shape of mu.")
     if not np.isclose(got[0], wanted, rtol=0.05):
         return tr("z is no draw from N(mu, exp log_var): sigma is exp(log_var / 2).")
+    level = -9.0 * (1.0 + 2.2 * np.sqrt(2 * np.exp(-1.0)))  # white far out alone, where few draws of a normal come
+    squared = 5 * np.sum(_WEIGHTS * np.square(expit(level + 9.0 * total)))
+    wanted = -squared / (2 * 0.01**2) - 5 * (np.log(0.01) + 0.5 * np.log(2 * np.pi)) - kl
+    many = jnp.zeros((40_000, 5))
+    got = np.mean([float(answer(_Known(9.0, level), many, jax.random.key(seed), 0.01)) for seed in (3, 4, 5)])
+    if not np.isclose(got, wanted, rtol=0.2):
+        return tr("z has the right mean and spread, but its noise is not normal.")
     return None
+
+
+def _slopes(answer: Callable, x, name: str, step: float = 0.01) -> tuple[float, float]:
+    """The slope of an ELBO in one of the encoder's outputs, with the noise held: its gradient, and by differences."""
+
+    def at(value):
+        return answer(_Known(1.0, **{name: value}), x, jax.random.key(1), 0.5)
+
+    place = getattr(_Known(1.0), name)
+    return float(jax.grad(at)(place)), float(at(place + step) - at(place - step)) / (2 * step)
 
 
 @checker
