@@ -236,6 +236,11 @@ def finger(page, *places):
     page.wait_for_timeout(400)
 
 
+def number(shown: str) -> float:
+    """A number as the page writes it, with the true minus."""
+    return float(shown.replace("−", "-"))
+
+
 def contrast(*colors):
     """The ratio of luminances of two CSS colours, 1 to 21 (WCAG 2)."""
 

@@ -4,7 +4,7 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
-from lab import drag, finger, watched
+from lab import drag, finger, number, watched
 
 from vaelib.explorer import save_figure_page
 from vaelib.widgets import live_figure
@@ -30,7 +30,7 @@ def path(tmp_path_factory):
 
 
 def values(page):
-    return [float(slider.get_attribute("aria-valuetext")) for slider in page.get_by_role("slider").all()]
+    return [number(slider.get_attribute("aria-valuetext")) for slider in page.get_by_role("slider").all()]
 
 
 def opened(page, path):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from classic import NbClassic
-from lab import Notebook7, drag, on_canvas, pixels, until, watched
+from lab import Notebook7, drag, number, on_canvas, pixels, until, watched
 from test_classic import EXPLORER, FIGURE, MODEL
 from voila_server import Voila
 
@@ -86,6 +86,6 @@ def test_the_figure_follows_its_slider(notebook):
     notebook.wait_for_function(f"([c, before]) => ({painted})(c) !== before", arg=[canvas.element_handle(), before])
     here = {}
     exec(FIGURE, here)
-    here["live"].sliders["mu"].value = float(handle.get_attribute("aria-valuetext"))  # valuenow is rounded
+    here["live"].sliders["mu"].value = number(handle.get_attribute("aria-valuetext"))  # valuenow is rounded
     assert here["live"].sliders["mu"].value > 0.3
     until(notebook, lambda: np.array_equal(pixels(here["live"].frame), on_canvas(canvas)))

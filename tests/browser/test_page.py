@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from lab import heap, stroke
+from lab import heap, number, stroke
 from loopback import serve
 
 from vaelib.data import load_mnist
@@ -114,7 +114,7 @@ def test_page_plane_follows_mouse_and_keys(opened, model):
     opened.keyboard.press("ArrowLeft")
     opened.keyboard.press("Shift+ArrowUp")
     np.testing.assert_allclose(assert_shows(opened, model) - z, [-0.1, 0.5], atol=1e-5)
-    readouts = [float(text) for text in opened.locator("output").all_inner_texts()]
+    readouts = [number(text) for text in opened.locator("output").all_inner_texts()]
     np.testing.assert_allclose(readouts, shown(opened)[0], atol=0.0051)
     opened.keyboard.press("Home")
     np.testing.assert_array_equal(assert_shows(opened, model), [0.0, 0.0])
@@ -252,7 +252,7 @@ def test_a_drawing_is_encoded_without_a_kernel(page, tmp_path, model, images):
     assert max(x) == 1
     q = model.encode(jnp.asarray(x, jnp.float32))
     words = page.locator(".caption").inner_text()
-    numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", words)]
+    numbers = [number(shown) for shown in re.findall(r"−?\d+\.\d+", words)]
     np.testing.assert_allclose(numbers, [*q.mu, *np.exp(0.5 * q.log_var)], atol=0.006)
     np.testing.assert_allclose(reconstruction, model.decode(q.mu).mean, atol=2e-3)
     page.get_by_role("button", name="Clear").click()

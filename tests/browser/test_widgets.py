@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from lab import contrast, drag, heap, on_canvas, pixels, settle, stroke, until, watched
+from lab import contrast, drag, heap, number, on_canvas, pixels, settle, stroke, until, watched
 
 from vaelib.data import load_mnist
 
@@ -182,7 +182,7 @@ def test_explorer_sliders_follow_the_mouse(notebook, here, lab):
     assert z[0] > 0.5
     assert z[1] == 0.0
     readout = area.locator(".widget-readout").first.inner_text()
-    assert float(readout.replace("\u2212", "-")) == pytest.approx(z[0], abs=0.005)
+    assert number(readout) == pytest.approx(z[0], abs=0.005)
     assert_kernel_comes_to(notebook, lab, z)
 
 
@@ -359,7 +359,7 @@ def test_a_drawing_is_encoded(notebook, here, lab):
     assert 19 <= np.ptp(rows) + 1 <= 22, "a drawing fills a box of 20 pixels"
     q = here["model"].encode(jnp.asarray(x))
     words = area.locator(".caption").inner_text()
-    numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", words)]
+    numbers = [number(shown) for shown in re.findall(r"−?\d+\.\d+", words)]
     np.testing.assert_allclose(numbers, [*q.mu, *np.exp(0.5 * q.log_var)], atol=0.006)
     reconstruction = area.locator("canvas").nth(2).evaluate("c => Array.from(c.pixels)")
     np.testing.assert_allclose(reconstruction, here["model"].decode(q.mu).mean, atol=1e-3)
@@ -414,11 +414,11 @@ def test_live_figure_follows_the_mouse(notebook, lab):
     before = picture.evaluate(PAINTED)
     drag(notebook, area.locator(".noUi-handle").first, 80)
     notebook.wait_for_function(f"([c, before]) => ({PAINTED})(c) !== before", arg=[picture.element_handle(), before])
-    mu = float(area.locator(".widget-readout").inner_text())
+    mu = number(area.locator(".widget-readout").inner_text())
     assert mu > 0.3
     until(notebook, lambda: abs(float(lab.execute(notebook, "print(live.values['mu'])")) - mu) < 0.0051)
     lab.execute(notebook, "live.sliders['mu'].value = -2.0")
-    area.get_by_role("img", name="Now mu -2").wait_for()
+    area.get_by_role("img", name="Now mu −2").wait_for()
     assert shows_frame(picture, lab.execute(notebook, FRAME.format("live")))
 
 
