@@ -117,6 +117,7 @@ test("ticks are round and lie between the bounds", () => {
 test("a number has the true minus where readers see it, and 0 has none", () => {
   const texts = [-183.34.toFixed(1), -160, (-1.5e-5).toExponential(1), -Infinity, 4, (-1e-9).toFixed(2)];
   assert.deepEqual(texts.map(written), ["−183.3", "−160", "−1.5e−5", "−Infinity", "4", "0.00"]);
+  assert.deepEqual(["-0.5", "mnist-10", "1-3"].map(written), ["−0.5", "mnist-10", "1-3"]);
 });
 
 test("a fault says its number so, too", () => {

@@ -26,7 +26,7 @@ function placeSlider({ label, places, start }, onMove) {
   const input = element("input", { type: "range", min: 0, max: places.length - 1, step: 1, value: start, "aria-label": label });
   const output = element("output");
   const say = () => {
-    output.textContent = withMinus(places[Number(input.value)]);
+    output.textContent = written(places[Number(input.value)]);
     input.setAttribute("aria-valuetext", output.textContent);
   };
   input.addEventListener("input", () => {
@@ -97,7 +97,7 @@ async function openFrames({ width, height, alt, sliders, handles = [], base, fra
     },
     fail,
   );
-  const wordsAt = (/** @type {number[]} */ places) => sliders.map(({ label, places: all }, i) => `${label} ${withMinus(all[places[i]])}`);
+  const wordsAt = (/** @type {number[]} */ places) => sliders.map(({ label, places: all }, i) => `${label} ${written(all[places[i]])}`);
   const go = (/** @type {[number, number][]} */ moved) => {
     for (const [i, place] of moved) at[i] = place;
     for (const { show } of points) show(wordsAt(at));

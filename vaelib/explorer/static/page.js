@@ -35,7 +35,7 @@ function rangeSlider(name, reach) {
     input.min = String(Math.min(Number(input.min), value));
     input.max = String(Math.max(Number(input.max), value));
     input.value = String(value);
-    output.textContent = withMinus(value.toFixed(2));
+    output.textContent = written(value.toFixed(2));
   });
   return { line, model };
 }

@@ -45,7 +45,7 @@ function shape(name, attributes = {}, text = "") {
 const view = (data, Kind) => new Kind(data.buffer, data.byteOffset, data.byteLength);
 
 /** @param {Vector} z */
-const spoken = (z) => `(${Array.from(z, (value) => withMinus(value.toFixed(2))).join(", ")})`;
+const spoken = (z) => `(${Array.from(z, (value) => written(value.toFixed(2))).join(", ")})`;
 
 /**
  * Draws from N(0, 1), by Box and Muller.
@@ -162,8 +162,8 @@ function plane({ points, labels, palette, classes, reach, names }, onMove) {
   svg.append(shape("rect", { x: margin, y: margin, width: inner, height: inner, class: "frame" }));
   for (const t of [-1, 0, 1]) {
     const [x, y] = place([t * far, t * far]);
-    svg.append(shape("text", { x, y: height - 8, class: "tick" }, withMinus(t * far)));
-    svg.append(shape("text", { x: 14, y: y + 4, class: "tick" }, withMinus(t * far)));
+    svg.append(shape("text", { x, y: height - 8, class: "tick" }, written(t * far)));
+    svg.append(shape("text", { x: 14, y: y + 4, class: "tick" }, written(t * far)));
   }
   svg.append(shape("text", { x: place([far / 2, 0])[0], y: height - 8, class: "tick" }, names[0]));
   svg.append(shape("text", { x: 14, y: place([0, far / 2])[1] + 4, class: "tick" }, names[1]));

@@ -117,7 +117,7 @@ function decodedPictures() {
  * @param {any[]} at
  */
 function wordsOf(sliders, at = sliders.map(standsFor)) {
-  const said = (/** @type {any} */ value) => (typeof value === "number" ? withMinus(Number(value.toPrecision(6))) : value);
+  const said = (/** @type {any} */ value) => (typeof value === "number" ? written(Number(value.toPrecision(6))) : value);
   const place = (/** @type {WidgetState} */ slider, /** @type {number} */ i) => slider.get("_options_labels")?.[at[i]] ?? said(at[i] ?? slider.get("value"));
   return sliders.map((slider, i) => `${slider.get("description")} ${place(slider, i)}`).join(", ");
 }

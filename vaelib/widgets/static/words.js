@@ -9,12 +9,6 @@ function speak(words) {
 }
 
 /**
- * A number as a reader is shown it, with a true minus.
- * @param {number | string} number
- */
-const withMinus = (number) => String(number).replace(/^-/, "−");
-
-/**
  * The text in the reader's language, its {fields} filled in.
  * @param {string} text
  * @param {Record<string, string | number>} values
@@ -22,10 +16,10 @@ const withMinus = (number) => String(number).replace(/^-/, "−");
 const tr = (text, values = {}) => (told.words[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 
 /**
- * A number, or its figures, as readers see it: with the true minus, and 0 without one.
+ * A number, or its figures, as readers see it: with the true minus, and 0 without one. A name keeps its hyphens.
  * @param {number | string} figures
  */
 function written(figures) {
   const text = String(figures);
-  return Number(text) === 0 ? text.replace("-", "") : text.replaceAll("-", "−");
+  return Number(text) === 0 ? text.replace("-", "") : text.replace(/^-|(?<=\de)-/g, "−");
 }
