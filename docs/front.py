@@ -8,6 +8,7 @@ reader comes near it.
 import re
 import tomllib
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -92,6 +93,7 @@ class Head:
     time: str
 
 
+@cache
 def head(path: Path, language: str) -> Head:
     """The notebook's title, at its question mark in two, and its time, in the language."""
     first = texts(nbformat.read(path, as_version=4).cells[0].source)
